@@ -1,0 +1,22 @@
+# Every outside package, found once. The engine sees only header-only ones: FlatBuffers, xsimd, xxHash.
+
+find_package(PkgConfig REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(fmt REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(xsimd REQUIRED)
+find_package(tsl-robin-map REQUIRED)
+find_program(KINGLET_FLATC flatc REQUIRED)
+find_path(KINGLET_FLATBUFFERS_INCLUDE flatbuffers/flatbuffers.h REQUIRED)
+find_path(KINGLET_XXHASH_INCLUDE xxhash.h REQUIRED)
+
+# xxHash inlined, so that nothing links to libxxhash.
+add_library(kinglet_xxhash INTERFACE)
+add_library(kinglet::xxhash ALIAS kinglet_xxhash)
+target_include_directories(kinglet_xxhash SYSTEM INTERFACE ${KINGLET_XXHASH_INCLUDE})
+target_compile_definitions(kinglet_xxhash INTERFACE XXH_INLINE_ALL)
+
+add_library(kinglet_flatbuffers INTERFACE)
+add_library(kinglet::flatbuffers ALIAS kinglet_flatbuffers)
+target_include_directories(kinglet_flatbuffers SYSTEM INTERFACE ${KINGLET_FLATBUFFERS_INCLUDE})

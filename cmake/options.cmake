@@ -1,0 +1,46 @@
+# Compiler settings that every target of the project shares, through kinglet::options.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+
+find_program(KINGLET_CCACHE ccache)
+if(KINGLET_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${KINGLET_CCACHE}")
+endif()
+
+add_library(kinglet_options INTERFACE)
+add_library(kinglet::options ALIAS kinglet_options)
+target_compile_features(kinglet_options INTERFACE cxx_std_20)
+# Contraction of a*b+c is the compiler's choice and would change bits between builds: fusing is always explicit.
+# errno and trapping are given up so that sqrt and comparisons compile to one instruction; neither changes a bit.
+target_compile_options(kinglet_options INTERFACE
+  -ffp-contract=off -fno-math-errno -fno-trapping-math
+  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wcast-align -Woverloaded-virtual)
+if(KINGLET_WERROR)
+  target_compile_options(kinglet_options INTERFACE -Werror)
+endif()
+if(KINGLET_SANITIZE)
+  target_compile_options(kinglet_options INTERFACE
+    -fsanitize=${KINGLET_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -g)
+  target_link_options(kinglet_options INTERFACE -fsanitize=${KINGLET_SANITIZE})
+endif()
+if(KINGLET_FUZZ)
+  # Coverage feedback for every library; the targets themselves add the fuzzer's main.
+  target_compile_options(kinglet_options INTERFACE -fsanitize=fuzzer-no-link)
+  target_link_options(kinglet_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
+# kinglet_library(NAME SOURCES... ) declares libkinglet_NAME with the alias kinglet::NAME and its public headers in include/.
+function(kinglet_library name)
+  add_library(kinglet_${name} STATIC ${ARGN})
+  add_library(kinglet::${name} ALIAS kinglet_${name})
+  target_include_directories(kinglet_${name} PUBLIC ${CMAKE_CURRENT_SOURCE_DIR}/include
+                                             PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+  target_link_libraries(kinglet_${name} PRIVATE kinglet::options)
+endfunction()
