@@ -1,0 +1,192 @@
+#include "kinglet/formats/model_file.h"
+
+#include <xxhash.h>
+
+#include <bit>
+#include <cstring>
+#include <set>
+
+#include "kinglet/formats/error.h"
+#include "model_layout.h"
+
+namespace kinglet::formats {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "model files are little-endian and read in place");
+
+uint64_t element_bytes(fbs::ElementType type) { return type == fbs::ElementType::u16 ? 2 : 4; }
+
+/// a * b, or an Error where it does not fit 63 bits.
+uint64_t multiply(const std::string& file, const std::string& place, uint64_t a, uint64_t b) {
+  uint64_t product = 0;
+  if (__builtin_mul_overflow(a, b, &product) || product >> 63 != 0) {
+    throw Error(file, place, "the shape is too large");
+  }
+  return product;
+}
+
+uint64_t round_up(const std::string& file, const std::string& place, uint64_t value, uint64_t step) {
+  return multiply(file, place, value / step + (value % step != 0 ? 1 : 0), step);
+}
+
+uint64_t packed_elements(const std::string& file, const std::string& place, const fbs::Tensor& tensor) {
+  const auto& shape = *tensor.shape();
+  for (const uint64_t dimension : shape) {
+    if (dimension == 0) throw Error(file, place, "a dimension is 0");
+  }
+  if (tensor.packing() == fbs::Packing::panels) {
+    const uint32_t panel = tensor.panel();
+    if (shape.size() != 2) throw Error(file, place, "packing panels needs the shape [outputs, inputs]");
+    if (panel == 0 || panel > 4096) throw Error(file, place, "expected a panel of 1 to 4096 outputs");
+    return multiply(file, place, round_up(file, place, shape.Get(0), panel), shape.Get(1));
+  }
+  if (tensor.packing() != fbs::Packing::rows) throw Error(file, place, "unknown packing");
+  if (shape.size() != 1 && shape.size() != 2) throw Error(file, place, "expected one or two dimensions");
+  const uint64_t columns = shape.Get(shape.size() - 1);
+  if (tensor.padded_columns() < columns) throw Error(file, place, "padded_columns is less than the last dimension");
+  return multiply(file, place, shape.size() == 2 ? shape.Get(0) : 1, tensor.padded_columns());
+}
+
+bool all_zero(std::span<const std::byte> bytes) {
+  for (const std::byte byte : bytes) {
+    if (byte != std::byte{0}) return false;
+  }
+  return true;
+}
+
+bool all_finite(const float* values, uint64_t count) {
+  uint32_t largest = 0;
+  for (uint64_t i = 0; i < count; ++i) {
+    const uint32_t magnitude = std::bit_cast<uint32_t>(values[i]) & 0x7FFF'FFFFU;
+    largest = magnitude > largest ? magnitude : largest;
+  }
+  return largest < 0x7F80'0000U;
+}
+
+}  // namespace
+
+Checksum checksum_of(std::span<const std::byte> bytes) noexcept {
+  const XXH128_hash_t hash = XXH3_128bits(bytes.data(), bytes.size());
+  return {hash.low64, hash.high64};
+}
+
+std::string to_hex(const Checksum& checksum) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string text(32, '0');
+  for (size_t i = 0; i < 16; ++i) {
+    text[i] = kDigits[checksum.high >> (60 - 4 * i) & 15];
+    text[16 + i] = kDigits[checksum.low >> (60 - 4 * i) & 15];
+  }
+  return text;
+}
+
+uint64_t packed_length(const std::string& file, const fbs::Tensor& tensor) {
+  const std::string place = "tensor " + tensor.name()->str();
+  if (tensor.type() != fbs::ElementType::f32 && tensor.type() != fbs::ElementType::u16) {
+    throw Error(file, place, "unknown element type");
+  }
+  return multiply(file, place, packed_elements(file, place, tensor), element_bytes(tensor.type()));
+}
+
+ModelFile::ModelFile(const std::filesystem::path& path) : file_(path), bytes_(file_.bytes()), name_(file_.path()) {
+  open();
+}
+
+ModelFile::ModelFile(std::span<const std::byte> bytes, std::string name) : bytes_(bytes), name_(std::move(name)) {
+  open();
+}
+
+void ModelFile::open() {
+  check_header();
+  check_tensors();
+}
+
+// The header: u32 size, a FlatBuffer of that size, XXH3-128 of all before it, zeros up to a multiple of 64.
+void ModelFile::check_header() {
+  if (bytes_.size() < kHeaderMinimum) {
+    throw Error(name_, "header", "expected a kinglet model, found " + std::to_string(bytes_.size()) + " bytes");
+  }
+  if (std::memcmp(bytes_.data() + kIdentifierOffset, fbs::ModelIdentifier(), 4) != 0) {
+    throw Error(name_, "byte 8", "expected the file identifier 'KNGL' of a kinglet model");
+  }
+  uint32_t size = 0;
+  std::memcpy(&size, bytes_.data(), sizeof size);
+  const uint64_t checked = sizeof size + uint64_t{size};
+  if (size > kHeaderMaximum || checked + sizeof(Checksum) > bytes_.size()) {
+    throw Error(name_, "byte 0", "the header's size " + std::to_string(size) + " does not fit the file");
+  }
+  Checksum stored;
+  std::memcpy(&stored, bytes_.data() + checked, sizeof stored);
+  if (checksum_of(bytes_.first(checked)) != stored) {
+    throw Error(name_, "header", "checksum mismatch: the file is damaged");
+  }
+  flatbuffers::Verifier verifier(reinterpret_cast<const uint8_t*>(bytes_.data()), checked, 16, 1'000'000);
+  if (!fbs::VerifySizePrefixedModelBuffer(verifier)) throw Error(name_, "header", "not a valid FlatBuffer");
+  header_ = fbs::GetSizePrefixedModel(bytes_.data());
+  header_length_ = align_up(checked + sizeof stored);
+  if (header_->format_version() != kModelFormatVersion) {
+    throw Error(name_, "header",
+                "format version " + std::to_string(header_->format_version()) + ", but this build reads version " +
+                    std::to_string(kModelFormatVersion));
+  }
+  if (header_->file_length() != bytes_.size()) {
+    throw Error(name_, "header",
+                "the file should have " + std::to_string(header_->file_length()) + " bytes, it has " +
+                    std::to_string(bytes_.size()));
+  }
+  if (header_length_ > bytes_.size() || !all_zero(bytes_.subspan(checked + sizeof stored, header_length_ - checked - sizeof stored))) {
+    throw Error(name_, "header", "expected zeros between header and tensors");
+  }
+}
+
+void ModelFile::check_tensors() {
+  const auto& infos = *header_->tensors();
+  std::set<std::string_view> names;
+  uint64_t end = header_length_;
+  tensors_.reserve(infos.size());
+  for (const fbs::Tensor* info : infos) {
+    const std::string place = "tensor " + info->name()->str();
+    if (!names.insert(info->name()->string_view()).second) throw Error(name_, place, "the name stands twice");
+    const uint64_t length = packed_length(name_, *info);
+    if (info->length() != length) {
+      throw Error(name_, place,
+                  "length " + std::to_string(info->length()) + ", but its shape needs " + std::to_string(length));
+    }
+    if (info->offset() != align_up(end)) {
+      throw Error(name_, place,
+                  "offset " + std::to_string(info->offset()) + ", expected " + std::to_string(align_up(end)));
+    }
+    if (info->offset() > bytes_.size() || length > bytes_.size() - info->offset()) {
+      throw Error(name_, place, "reaches beyond the end of the file");
+    }
+    end = info->offset() + length;
+    tensors_.push_back({info, bytes_.subspan(info->offset(), length)});
+  }
+  if (end != bytes_.size()) throw Error(name_, "end", "expected the last tensor to end the file");
+}
+
+const TensorView& ModelFile::tensor(std::string_view name, std::string_view place) const {
+  for (const TensorView& tensor : tensors_) {
+    if (tensor.info->name()->string_view() == name) return tensor;
+  }
+  throw Error(name_, place, "there is no tensor named '" + std::string(name) + "'");
+}
+
+void ModelFile::verify_tensors() const {
+  uint64_t end = header_length_;
+  for (const TensorView& tensor : tensors_) {
+    const std::string place = "tensor " + tensor.info->name()->str();
+    if (!all_zero(bytes_.subspan(end, tensor.info->offset() - end))) {
+      throw Error(name_, place, "expected zeros before it");
+    }
+    end = tensor.info->offset() + tensor.bytes.size();
+    if (checksum_of(tensor.bytes) != Checksum{tensor.info->checksum_low(), tensor.info->checksum_high()}) {
+      throw Error(name_, place, "checksum mismatch: the file is damaged");
+    }
+    if (tensor.info->type() == fbs::ElementType::f32 && !all_finite(tensor.f32(), tensor.bytes.size() / 4)) {
+      throw Error(name_, place, "holds a value that is not finite");
+    }
+  }
+}
+
+}  // namespace kinglet::formats

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kinglet/kernels/isa.h"
+
+/// What runs on vectors of numbers. No files, no allocation, no global state, no libm.
+///
+/// Contract of every kernel here, on every instruction set (docs/numerics.md):
+///   - the same inputs give the same bits. Each output is computed by itself, in the order written below; an
+///     instruction set may only work on several outputs at once. `fma(a, b, c)` rounds once.
+///   - inputs are finite; magnitudes are such that no sum overflows (checked when the model is opened).
+///   - pointers to float arrays are 64-byte aligned, widths are multiples of kLane: tensors and scratch are padded
+///     with zeros by the converter and the session, so that no kernel needs a tail.
+///   - thread-safe: a kernel touches nothing but its arguments.
+namespace kinglet::kernels {
+
+inline constexpr size_t kAlignment = 64;  // bytes; of every tensor, row and scratch vector
+inline constexpr size_t kLane = 16;       // floats; every padded width is a multiple of it
+inline constexpr size_t kWidePanel = 32;  // outputs side by side in a hidden layer's panel
+inline constexpr size_t kSlimPanel = 16;  // the same for the output layer
+
+/// One active row of a table and its weight in the sum.
+struct RowTerm {
+  uint32_t row;
+  float weight;
+};
+
+/// A vector that joins a layer's sum before its activation. With `scale`: + fma(scale, value, shift).
+struct Addend {
+  const float* value;
+  const float* scale;  // null: the value as it is, and shift is null too
+  const float* shift;
+};
+
+/// What happens to an output's sum z, in this order: the addends one by one; leaky ReLU: z > 0 ? z : slope * z;
+/// normalisation: fma(scale, z, shift).
+struct Epilogue {
+  const Addend* addends = nullptr;
+  size_t addend_count = 0;
+  bool leaky = false;
+  float slope = 0;
+  const float* scale = nullptr;  // null: no normalisation, and shift is null too
+  const float* shift = nullptr;
+};
+
+/// The kernels of one instruction set; chosen once per model.
+struct KernelTable {
+  Isa isa;
+
+  /// Weighted sum of rows ("embedding bag"), for o in [0, width):
+  ///   s = 0; for each term in order: s = fma(term.weight, rows[term.row * stride + o], s)
+  ///   sum[o] = fma(scale, s, sum[o])
+  void (*add_rows_f32)(const float* rows, size_t stride, size_t width, const RowTerm* terms, size_t count, float scale,
+                       float* sum);
+
+  /// Dense layer, batch 1. `panels` is [outputs / panel][inputs][panel], panel being kWidePanel or kSlimPanel;
+  /// `outputs` (padded) is a multiple of panel. For each output o:
+  ///   z = bias[o]; for i in [0, inputs) in order: z = fma(weight(o, i), in[i], z); out[o] = epilogue(z)
+  void (*gemv_f32)(const float* panels, size_t panel, size_t inputs, size_t outputs, const float* in, const float* bias,
+                   const Epilogue& epilogue, float* out);
+
+  /// The epilogue alone: out[o] = epilogue(in[o]). `in` and `out` may be the same.
+  void (*activate_f32)(const float* in, size_t width, const Epilogue& epilogue, float* out);
+};
+
+/// The table of an instruction set; null if this build does not hold it. Says nothing about the CPU: see supported().
+const KernelTable* table_of(Isa isa) noexcept;
+
+}  // namespace kinglet::kernels

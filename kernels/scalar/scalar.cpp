@@ -1,0 +1,54 @@
+// The specification: every other instruction set must reproduce these loops bit for bit.
+#include "scalar/fused.h"
+#include "tables.h"
+
+namespace kinglet::kernels {
+namespace {
+
+void add_rows_f32(const float* rows, size_t stride, size_t width, const RowTerm* terms, size_t count, float scale,
+                  float* sum) {
+  // Outputs are taken a block at a time so that a row's block is read once, in order; no output sees another.
+  constexpr size_t kBlock = 64;
+  for (size_t begin = 0; begin < width; begin += kBlock) {
+    const size_t block = width - begin < kBlock ? width - begin : kBlock;
+    float s[kBlock] = {};
+    for (size_t t = 0; t < count; ++t) {
+      const float* row = rows + terms[t].row * stride + begin;
+      for (size_t o = 0; o < block; ++o) s[o] = fused_multiply_add(terms[t].weight, row[o], s[o]);
+    }
+    for (size_t o = 0; o < block; ++o) sum[begin + o] = fused_multiply_add(scale, s[o], sum[begin + o]);
+  }
+}
+
+float finish(float z, const Epilogue& epilogue, size_t o) {
+  for (size_t a = 0; a < epilogue.addend_count; ++a) {
+    const Addend& addend = epilogue.addends[a];
+    const float value = addend.value[o];
+    z += addend.scale != nullptr ? fused_multiply_add(addend.scale[o], value, addend.shift[o]) : value;
+  }
+  if (epilogue.leaky) z = z > 0 ? z : epilogue.slope * z;
+  if (epilogue.scale != nullptr) z = fused_multiply_add(epilogue.scale[o], z, epilogue.shift[o]);
+  return z;
+}
+
+void gemv_f32(const float* panels, size_t panel, size_t inputs, size_t outputs, const float* in, const float* bias,
+              const Epilogue& epilogue, float* out) {
+  for (size_t begin = 0; begin < outputs; begin += panel) {
+    float z[kWidePanel];
+    for (size_t o = 0; o < panel; ++o) z[o] = bias[begin + o];
+    for (size_t i = 0; i < inputs; ++i, panels += panel) {
+      for (size_t o = 0; o < panel; ++o) z[o] = fused_multiply_add(panels[o], in[i], z[o]);
+    }
+    for (size_t o = 0; o < panel; ++o) out[begin + o] = finish(z[o], epilogue, begin + o);
+  }
+}
+
+void activate_f32(const float* in, size_t width, const Epilogue& epilogue, float* out) {
+  for (size_t o = 0; o < width; ++o) out[o] = finish(in[o], epilogue, o);
+}
+
+}  // namespace
+
+const KernelTable scalar_table = {Isa::scalar, add_rows_f32, gemv_f32, activate_f32};
+
+}  // namespace kinglet::kernels

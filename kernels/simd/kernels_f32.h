@@ -1,0 +1,117 @@
+#pragma once
+
+#include <xsimd/xsimd.hpp>
+
+#include "kinglet/kernels/kernels.h"
+
+/// The fp32 kernels for any instruction set with a fused multiply-add that xsimd knows: one lane an output.
+/// Everything is a static member of a template over the architecture, forced inline below the three entry points, so
+/// that no function compiled with this architecture's flags can be picked by the linker for older CPUs.
+namespace kinglet::kernels::simd {
+
+#define KINGLET_INLINE [[gnu::always_inline]] static inline
+
+template <typename Arch>
+struct KernelsF32 {
+  using Batch = xsimd::batch<float, Arch>;
+  static constexpr size_t kSize = Batch::size;
+
+  KINGLET_INLINE Batch finish(Batch z, const Epilogue& epilogue, size_t o) {
+    for (size_t a = 0; a < epilogue.addend_count; ++a) {
+      const Addend& addend = epilogue.addends[a];
+      const Batch value = Batch::load_aligned(addend.value + o);
+      z += addend.scale != nullptr ? xsimd::fma(Batch::load_aligned(addend.scale + o), value,
+                                                Batch::load_aligned(addend.shift + o))
+                                   : value;
+    }
+    if (epilogue.leaky) z = xsimd::select(z > Batch(0.0F), z, Batch(epilogue.slope) * z);
+    if (epilogue.scale != nullptr) {
+      z = xsimd::fma(Batch::load_aligned(epilogue.scale + o), z, Batch::load_aligned(epilogue.shift + o));
+    }
+    return z;
+  }
+
+  /// `kBatches` neighbouring vectors of outputs from `begin` on: their sums stay in registers over all rows.
+  template <size_t kBatches>
+  KINGLET_INLINE void add_rows_tile(const float* rows, size_t stride, size_t begin, const RowTerm* terms, size_t count,
+                                    float scale, float* sum) {
+    Batch s[kBatches];
+    for (size_t b = 0; b < kBatches; ++b) s[b] = Batch(0.0F);
+    for (size_t t = 0; t < count; ++t) {
+      const float* row = rows + terms[t].row * stride + begin;
+      const Batch weight(terms[t].weight);
+      for (size_t b = 0; b < kBatches; ++b) s[b] = xsimd::fma(weight, Batch::load_aligned(row + b * kSize), s[b]);
+    }
+    for (size_t b = 0; b < kBatches; ++b) {
+      float* place = sum + begin + b * kSize;
+      xsimd::fma(Batch(scale), s[b], Batch::load_aligned(place)).store_aligned(place);
+    }
+  }
+
+  static void add_rows(const float* rows, size_t stride, size_t width, const RowTerm* terms, size_t count, float scale,
+                       float* sum) {
+    constexpr size_t kBatches = 8;  // half of the 16 vector registers: loads and weights need the others
+    size_t begin = 0;
+    for (; begin + kBatches * kSize <= width; begin += kBatches * kSize) {
+      add_rows_tile<kBatches>(rows, stride, begin, terms, count, scale, sum);
+    }
+    for (; begin < width; begin += kSize) add_rows_tile<1>(rows, stride, begin, terms, count, scale, sum);
+  }
+
+  /// `kPanels` panels side by side: enough independent sums to hide the latency of the fused multiply-add.
+  template <size_t kPanel, size_t kPanels>
+  KINGLET_INLINE void gemv_tile(const float* panels, size_t inputs, size_t begin, const float* in, const float* bias,
+                                const Epilogue& epilogue, float* out) {
+    constexpr size_t kBatches = kPanel / kSize;
+    Batch z[kPanels][kBatches];
+    for (size_t p = 0; p < kPanels; ++p) {
+      for (size_t b = 0; b < kBatches; ++b) z[p][b] = Batch::load_aligned(bias + begin + p * kPanel + b * kSize);
+    }
+    for (size_t i = 0; i < inputs; ++i) {
+      const Batch x(in[i]);
+      for (size_t p = 0; p < kPanels; ++p) {
+        const float* weights = panels + (p * inputs + i) * kPanel;
+        for (size_t b = 0; b < kBatches; ++b) {
+          z[p][b] = xsimd::fma(Batch::load_aligned(weights + b * kSize), x, z[p][b]);
+        }
+      }
+    }
+    for (size_t p = 0; p < kPanels; ++p) {
+      for (size_t b = 0; b < kBatches; ++b) {
+        const size_t o = begin + p * kPanel + b * kSize;
+        finish(z[p][b], epilogue, o).store_aligned(out + o);
+      }
+    }
+  }
+
+  template <size_t kPanel>
+  KINGLET_INLINE void gemv_panels(const float* panels, size_t inputs, size_t outputs, const float* in,
+                                  const float* bias, const Epilogue& epilogue, float* out) {
+    size_t begin = 0;
+    for (; begin + 2 * kPanel <= outputs; begin += 2 * kPanel) {
+      gemv_tile<kPanel, 2>(panels + begin * inputs, inputs, begin, in, bias, epilogue, out);
+    }
+    for (; begin < outputs; begin += kPanel) {
+      gemv_tile<kPanel, 1>(panels + begin * inputs, inputs, begin, in, bias, epilogue, out);
+    }
+  }
+
+  static void gemv(const float* panels, size_t panel, size_t inputs, size_t outputs, const float* in,
+                   const float* bias, const Epilogue& epilogue, float* out) {
+    if (panel == kWidePanel) {
+      gemv_panels<kWidePanel>(panels, inputs, outputs, in, bias, epilogue, out);
+    } else {
+      gemv_panels<kSlimPanel>(panels, inputs, outputs, in, bias, epilogue, out);
+    }
+  }
+
+  static void activate(const float* in, size_t width, const Epilogue& epilogue, float* out) {
+    for (size_t o = 0; o < width; o += kSize) {
+      finish(Batch::load_aligned(in + o), epilogue, o).store_aligned(out + o);
+    }
+  }
+};
+
+#undef KINGLET_INLINE
+
+}  // namespace kinglet::kernels::simd
