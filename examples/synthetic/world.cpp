@@ -11,7 +11,6 @@ namespace kinglet::synthetic {
 namespace {
 
 constexpr char kField = '\x01';
-constexpr int64_t kDay = 86'400;
 constexpr int64_t kFirstAccount = 1'142'899'200;  // 21 March 2006
 constexpr int64_t kLastAccount = 1'609'459'200;   // 1 January 2021
 constexpr size_t kTweetsShown = 400;              // at a time
