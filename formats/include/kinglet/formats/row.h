@@ -27,7 +27,7 @@ struct RowLimits {
 /// One parsed row: one tweet shown to one reader (spec section 1). Ids and lists are views into the memory of
 /// whoever made the row (RowReader: valid until its next call). All timestamps are Unix seconds.
 struct Row {
-  std::span<const uint32_t> tokens;  // [CLS] and [SEP] included
+  std::span<const uint32_t> tokens;  // [CLS] and [SEP] included: at least 2
   std::span<const std::string_view> hashtags;
   std::string_view tweet_id;
   std::string_view language;
