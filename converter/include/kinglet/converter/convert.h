@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kinglet/formats/model_file.h"
+#include "kinglet/formats/progress.h"
+
+namespace kinglet::converter {
+
+struct ConvertOptions {
+  std::filesystem::path weights;    // torch.save's zip format, safetensors or npz
+  std::filesystem::path codebook;   // JSON: token id -> absolute codes; may be an empty object
+  std::filesystem::path languages;  // JSON or a pickled dict: hashed language -> row of language.weight
+  /// Needed only where the codebook is empty (default 20 and 256); must agree with it and the weights otherwise.
+  std::optional<uint32_t> depth;
+  std::optional<uint32_t> width;
+  /// The layout with community features: 77 numeric features and 16 flags instead of 73 and 12 (spec section 3).
+  bool communities = false;
+  /// Refuse a checkpoint that holds tensors the network does not use.
+  bool strict = false;
+};
+
+/// What a conversion found, used and left aside.
+struct ConvertReport {
+  std::string weights_format;
+  std::string key_prefix;
+  std::vector<std::pair<std::string, std::string>> used;     // tensor name, "f32 [96, 6360]"
+  std::vector<std::pair<std::string, std::string>> ignored;  // tensors and other entries, with why or what
+  std::string layout;
+  uint32_t inputs = 0;
+  uint32_t hidden = 0;
+  uint32_t depth = 0;
+  uint32_t width = 0;
+  uint64_t tokens_with_codes = 0;
+  uint64_t languages = 0;
+  uint64_t parameters = 0;
+  uint64_t file_bytes = 0;
+};
+
+/// Converts and writes `output` (beside, then renamed). Before it is renamed the model is opened from memory, verified
+/// and its self-tests run on every instruction set of this CPU. Same input, same bytes. Throws Error.
+ConvertReport convert(const ConvertOptions& options, const std::filesystem::path& output,
+                      const ProgressFn& progress = {});
+
+}  // namespace kinglet::converter

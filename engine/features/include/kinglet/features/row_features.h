@@ -1,0 +1,32 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "kinglet/feature_names.h"
+#include "kinglet/formats/history_file.h"
+#include "kinglet/formats/row.h"
+#include "kinglet/request.h"
+
+namespace kinglet::features {
+
+/// Every feature of a row but the sketch and the language, in the order of numeric_names() and flag_names().
+struct RowFeatures {
+  std::array<double, kRowNumerics + kCommunityNumerics> numerics;
+  uint64_t flags;
+  uint32_t hour;  // of the tweet's time, UTC
+  uint32_t day;   // of the month, minus 1
+};
+
+/// Spec section 3. `communities` null: the community features are 0. Allocates nothing.
+RowFeatures row_features(const Row& row, const formats::HistoryFile& history, const Communities* communities) noexcept;
+
+/// The features that need no history, written behind the kHistoryValues history values.
+void fill_counts_and_ages(const Row& row, double* numerics) noexcept;
+uint64_t row_flags(const Row& row) noexcept;
+/// Whole days from `creation` to `time`, rounded down (negative where the account is younger than the tweet).
+int64_t whole_days(int64_t creation, int64_t time) noexcept;
+/// Day of the month (1..31) of Unix time `seconds` >= 0, UTC.
+uint32_t day_of_month(int64_t seconds) noexcept;
+
+}  // namespace kinglet::features

@@ -1,0 +1,157 @@
+#include "layout.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <string>
+
+#include "kinglet/feature_names.h"
+#include "kinglet/features/fourier.h"
+#include "kinglet/formats/error.h"
+
+namespace kinglet {
+namespace {
+
+using formats::ModelFile;
+
+template <typename Names>
+int32_t index_of(const Names& names, std::string_view name) {
+  const auto found = std::find(names.begin(), names.end(), name);
+  return found == names.end() ? -1 : static_cast<int32_t>(found - names.begin());
+}
+
+class Resolver {
+ public:
+  Resolver(const ModelFile& file, uint64_t row_count)
+      : file_(file), source_(*file.header().layout()), row_count_(row_count) {}
+
+  Layout run() {
+    resolve_sketch();
+    resolve_encodings();
+    resolve_numerics();
+    resolve_flags();
+    resolve_embeddings();
+    find_sources();
+    return std::move(layout_);
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& place, const std::string& message) const {
+    throw Error(file_.path(), "layout " + source_.name()->str() + ", " + place, message);
+  }
+
+  uint32_t rows_from(uint64_t first, uint64_t count, const std::string& place) const {
+    if (first > row_count_ || count > row_count_ - first) fail(place, "its rows lie outside the table");
+    return static_cast<uint32_t>(first);
+  }
+
+  void name_once(const flatbuffers::String& name, const std::string& place) {
+    if (!names_.insert(name.string_view()).second) fail(place, "the name stands twice");
+  }
+
+  void resolve_sketch() {
+    const fbs::Sketch& sketch = *source_.sketch();
+    if (sketch.norm() != fbs::SketchNorm::row) fail("sketch", "unknown norm");
+    if (sketch.width() > formats::kNoCode || sketch.depth() > 65'536) fail("sketch", "implausible depth or width");
+    layout_.depth = sketch.depth();
+    layout_.width = sketch.width();
+    layout_.sketch_first_row =
+        rows_from(sketch.first_row(), uint64_t{sketch.depth()} * sketch.width(), "sketch");
+    const formats::TensorView& codes = file_.tensor(file_.header().codebook()->string_view(), "codebook");
+    if (codes.info->type() != fbs::ElementType::u16 || codes.info->packing() != fbs::Packing::rows ||
+        codes.rank() != 2 || codes.dimension(1) != sketch.depth() || codes.info->padded_columns() != sketch.depth()) {
+      fail("codebook", "expected one u16 code a token and depth");
+    }
+    layout_.codes = codes.u16();
+    layout_.tokens = codes.dimension(0);
+  }
+
+  void resolve_encodings() {
+    for (const fbs::Encoding* encoding : *source_.encodings()) {
+      const std::string place = "encoding " + encoding->name()->str();
+      if (encoding->kind() != fbs::EncodingKind::fourier) fail(place, "unknown kind");
+      if (encoding->scales()->size() > features::kMaximumScales) fail(place, "too many scales");
+      std::vector<double> inverse;
+      for (const double scale : *encoding->scales()) {
+        int exponent = 0;
+        // Powers of two keep the products exact, whatever the value; below 1/2 the argument would leave its range.
+        if (!(scale >= 0.5 && scale <= 0x1p60) || std::frexp(scale, &exponent) != 0.5) {
+          fail(place, "expected scales that are powers of two from 0.5 to 2^60");
+        }
+        inverse.push_back(1.0 / scale);
+      }
+      layout_.encodings.push_back(std::move(inverse));
+    }
+  }
+
+  void resolve_numerics() {
+    for (const fbs::Numeric* numeric : *source_.numerics()) {
+      const std::string place = "numeric " + numeric->name()->str();
+      name_once(*numeric->name(), place);
+      if (numeric->encoding() >= layout_.encodings.size()) fail(place, "names no encoding");
+      const uint64_t rows = 2 * layout_.encodings[numeric->encoding()].size();
+      layout_.numerics.push_back({rows_from(numeric->first_row(), rows, place), numeric->encoding(),
+                                  index_of(numeric_names(), numeric->name()->string_view())});
+    }
+  }
+
+  void resolve_flags() {
+    if (source_.flags()->size() > 64) fail("flags", "more than 64");
+    for (const fbs::Flag* flag : *source_.flags()) {
+      const std::string place = "flag " + flag->name()->str();
+      name_once(*flag->name(), place);
+      layout_.flags.push_back(
+          {rows_from(flag->first_row(), 1, place), index_of(flag_names(), flag->name()->string_view())});
+    }
+  }
+
+  void resolve_embeddings() {
+    for (const fbs::Embedding* embedding : *source_.embeddings()) {
+      const std::string place = "embedding " + embedding->name()->str();
+      name_once(*embedding->name(), place);
+      if (embedding->categories() == 0) fail(place, "no categories");
+      const uint32_t first = rows_from(embedding->first_row(), embedding->categories(), place);
+      const int32_t source = index_of(kEmbeddingNames, embedding->name()->string_view());
+      check_categories(source, embedding->categories(), place);
+      layout_.embeddings.push_back({first, embedding->categories(), source});
+    }
+  }
+
+  /// Hours and days come from a clock, languages from the file's own list: each must have a row.
+  void check_categories(int32_t source, uint32_t categories, const std::string& place) const {
+    uint64_t needed = 0;
+    if (source == 0) {
+      needed = uint64_t{file_.header().unknown_language()} + 1;
+      for (const fbs::Language* language : *file_.header().languages()) {
+        needed = std::max(needed, uint64_t{language->category()} + 1);
+      }
+    }
+    if (source == 1) needed = 24;
+    if (source == 2) needed = 31;
+    if (categories < needed) fail(place, "expected at least " + std::to_string(needed) + " categories");
+  }
+
+  void find_sources() {
+    layout_.from_rows = true;
+    for (const NumericFeature& numeric : layout_.numerics) note_source(numeric.source, kRowNumerics);
+    for (const FlagFeature& flag : layout_.flags) note_source(flag.source, kRowFlags);
+    for (const EmbeddingFeature& embedding : layout_.embeddings) note_source(embedding.source, kEmbeddingNames.size());
+  }
+
+  void note_source(int32_t source, size_t communities_from) {
+    if (source < 0) layout_.from_rows = false;
+    if (source >= static_cast<int32_t>(communities_from)) layout_.needs_communities = true;
+  }
+
+  const ModelFile& file_;
+  const fbs::FeatureLayout& source_;
+  uint64_t row_count_;
+  Layout layout_;
+  std::set<std::string_view> names_;
+};
+
+}  // namespace
+
+Layout resolve_layout(const ModelFile& file, uint64_t row_count) { return Resolver(file, row_count).run(); }
+
+}  // namespace kinglet

@@ -1,0 +1,171 @@
+#include "plan.h"
+
+#include <cmath>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "kinglet/formats/error.h"
+#include "kinglet/request.h"
+
+namespace kinglet {
+namespace {
+
+using formats::ModelFile;
+using formats::TensorView;
+
+uint32_t round_up(uint64_t value, uint64_t step) { return static_cast<uint32_t>((value + step - 1) / step * step); }
+
+/// Resolves one file's plan; lives only while it does.
+class Resolver {
+ public:
+  explicit Resolver(const ModelFile& file) : file_(file), source_(*file.header().plan()) {}
+
+  Plan run() {
+    resolve_first_layer();
+    for (const fbs::Step* step : *source_.steps()) resolve_step(*step);
+    resolve_output();
+    return std::move(plan_);
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& place, const std::string& message) const {
+    throw Error(file_.path(), "plan " + source_.name()->str() + ", " + place, message);
+  }
+
+  uint32_t value_named(std::string_view name, const std::string& place) const {
+    const auto found = names_.find(name);
+    if (found == names_.end()) fail(place, "there is no value named '" + std::string(name) + "' before it");
+    return found->second;
+  }
+
+  uint32_t add_value(std::string_view name, uint64_t width, uint64_t padded_width, uint64_t offset,
+                     const std::string& place) {
+    if (!names_.emplace(name, static_cast<uint32_t>(plan_.values.size())).second) fail(place, "the name stands twice");
+    plan_.values.push_back({static_cast<uint32_t>(width), static_cast<uint32_t>(padded_width), static_cast<uint32_t>(offset)});
+    return static_cast<uint32_t>(plan_.values.size() - 1);
+  }
+
+  /// A vector of at least `width` floats as the kernels read it: one dimension, padded to whole lanes.
+  const float* vector(const flatbuffers::String* name, uint64_t width, uint64_t padded_width,
+                      const std::string& place) const {
+    const TensorView& tensor = file_.tensor(name->string_view(), place);
+    if (tensor.info->type() != fbs::ElementType::f32 || tensor.info->packing() != fbs::Packing::rows ||
+        tensor.rank() != 1 || tensor.dimension(0) != width || tensor.info->padded_columns() != padded_width) {
+      fail(place, "tensor " + name->str() + ": expected " + std::to_string(width) + " floats padded to " +
+                      std::to_string(padded_width));
+    }
+    return tensor.f32();
+  }
+
+  void resolve_first_layer() {
+    const TensorView& rows = file_.tensor(source_.rows()->string_view(), "plan");
+    if (rows.info->type() != fbs::ElementType::f32 || rows.info->packing() != fbs::Packing::rows || rows.rank() != 2 ||
+        rows.info->padded_columns() % kernels::kLane != 0 || rows.dimension(0) > std::numeric_limits<uint32_t>::max()) {
+      fail("rows", "expected a table of float rows, padded to whole lanes of " + std::to_string(kernels::kLane));
+    }
+    plan_.rows = rows.f32();
+    plan_.row_count = rows.dimension(0);
+    plan_.stride = rows.info->padded_columns();
+    if (plan_.stride > kMaximumWidth || rows.dimension(1) != plan_.stride) fail("rows", "implausible width");
+    plan_.bias = vector(source_.bias(), plan_.stride, plan_.stride, "bias");
+    uint64_t end = 0;
+    for (const fbs::Block* block : *source_.blocks()) {
+      const std::string place = "block " + block->name()->str();
+      const uint32_t padded = round_up(block->width(), kernels::kWidePanel);
+      if (block->width() == 0 || block->width() > kMaximumWidth || block->offset() != end || end + padded > plan_.stride) {
+        fail(place, "expected blocks side by side within the rows' width");
+      }
+      add_value(block->name()->string_view(), block->width(), padded, end, place);
+      end += padded;
+    }
+    if (end != plan_.stride) fail("blocks", "expected them to fill the rows' width");
+    plan_.value_floats = static_cast<uint32_t>(plan_.stride);
+  }
+
+  void resolve_step(const fbs::Step& source) {
+    const std::string place = "step " + source.name()->str();
+    PlanStep step;
+    step.input = value_named(source.input()->string_view(), place);
+    uint64_t width = plan_.values[step.input].width;
+    uint64_t padded = plan_.values[step.input].padded_width;
+    if (source.weights() != nullptr) {
+      const TensorView& weights = file_.tensor(source.weights()->string_view(), place);
+      check_weights(weights, plan_.values[step.input].width, place);
+      step.weights = weights.f32();
+      step.panel = weights.info->panel();
+      width = weights.dimension(0);
+      padded = round_up(width, step.panel);
+      if (source.bias() == nullptr) fail(place, "weights without a bias");
+      step.bias = vector(source.bias(), width, padded, place);
+    } else if (source.bias() != nullptr) {
+      fail(place, "a bias without weights");
+    }
+    resolve_epilogue(source, width, padded, place, step);
+    step.output = add_value(source.name()->string_view(), width, padded, plan_.value_floats, place);
+    plan_.value_floats += static_cast<uint32_t>(padded);
+    if (plan_.value_floats > kMaximumValues) fail(place, "the plan's values are implausibly large");
+    plan_.steps.push_back(std::move(step));
+  }
+
+  void check_weights(const TensorView& weights, uint32_t inputs, const std::string& place) const {
+    const uint32_t panel = weights.info->panel();
+    if (weights.info->type() != fbs::ElementType::f32 || weights.info->packing() != fbs::Packing::panels ||
+        (panel != kernels::kWidePanel && panel != kernels::kSlimPanel)) {
+      fail(place, "expected float weights in panels of " + std::to_string(kernels::kWidePanel) + " or " +
+                      std::to_string(kernels::kSlimPanel));
+    }
+    if (weights.dimension(1) != inputs || weights.dimension(0) > kMaximumWidth) {
+      fail(place, "weights for " + std::to_string(weights.dimension(1)) + " inputs, but its input has " +
+                      std::to_string(inputs));
+    }
+  }
+
+  void resolve_epilogue(const fbs::Step& source, uint64_t width, uint64_t padded, const std::string& place,
+                        PlanStep& step) const {
+    if (source.addends() != nullptr) {
+      for (const fbs::Addend* addend : *source.addends()) {
+        PlanAddend resolved;
+        resolved.value = value_named(addend->value()->string_view(), place);
+        const Value& value = plan_.values[resolved.value];
+        if (value.width != width || value.padded_width < padded) fail(place, "an addend of another width");
+        resolve_affine(addend->scale(), addend->shift(), width, padded, place, resolved.scale, resolved.shift);
+        step.addends.push_back(resolved);
+      }
+    }
+    if (source.activation() != fbs::Activation::none && source.activation() != fbs::Activation::leaky_relu) {
+      fail(place, "unknown activation");
+    }
+    step.leaky = source.activation() == fbs::Activation::leaky_relu;
+    step.slope = source.slope();
+    if (!std::isfinite(step.slope)) fail(place, "a slope that is not finite");
+    resolve_affine(source.scale(), source.shift(), width, padded, place, step.scale, step.shift);
+  }
+
+  void resolve_affine(const flatbuffers::String* scale_name, const flatbuffers::String* shift_name, uint64_t width,
+                      uint64_t padded, const std::string& place, const float*& scale, const float*& shift) const {
+    if ((scale_name == nullptr) != (shift_name == nullptr)) fail(place, "scale and shift go together");
+    if (scale_name == nullptr) return;
+    scale = vector(scale_name, width, padded, place);
+    shift = vector(shift_name, width, padded, place);
+  }
+
+  void resolve_output() {
+    plan_.output = value_named(source_.output()->string_view(), "output");
+    if (plan_.values[plan_.output].width != kTargets) fail("output", "expected one logit a target");
+  }
+
+  static constexpr uint64_t kMaximumWidth = uint64_t{1} << 20;
+  static constexpr uint64_t kMaximumValues = uint64_t{1} << 24;
+
+  const ModelFile& file_;
+  const fbs::Plan& source_;
+  Plan plan_;
+  std::map<std::string_view, uint32_t> names_;
+};
+
+}  // namespace
+
+Plan resolve_plan(const ModelFile& file) { return Resolver(file).run(); }
+
+}  // namespace kinglet

@@ -1,0 +1,31 @@
+#include "sketch.h"
+
+#include <cmath>
+
+namespace kinglet {
+
+Sketch::Depth Sketch::depth(const Layout& layout, std::span<const uint32_t> tokens, uint32_t d) noexcept {
+  const uint32_t first_row = layout.sketch_first_row + d * layout.width;
+  uint32_t count = 0;
+  for (const uint32_t token : tokens) {
+    if (token >= layout.tokens) continue;
+    const uint32_t code = layout.codes[token * uint64_t{layout.depth} + d];
+    // kNoCode is never below the width; nor does a damaged codebook lead outside the table.
+    if (code >= layout.width) continue;
+    uint32_t& place = places_[code];
+    if (place == 0) {
+      terms_[count] = {first_row + code, 0.0F};
+      place = ++count;
+    }
+    terms_[place - 1].weight += 1.0F;  // exact: a tweet has at most 2^24 tokens
+  }
+  double square_sum = 0;
+  for (uint32_t t = 0; t < count; ++t) {
+    square_sum += static_cast<double>(terms_[t].weight) * static_cast<double>(terms_[t].weight);
+    places_[terms_[t].row - first_row] = 0;
+  }
+  const float scale = count == 0 ? 0.0F : static_cast<float>(1.0 / std::sqrt(square_sum));
+  return {{terms_, count}, scale};
+}
+
+}  // namespace kinglet

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "arena.h"
+#include "kinglet/kernels/kernels.h"
+#include "layout.h"
+
+namespace kinglet {
+
+/// The sketch of a tweet, one depth at a time, as active rows of the first layer (spec section 5). Scratch for one
+/// session.
+class Sketch {
+ public:
+  void book(const Layout& layout, Arena& arena) {
+    places_offset_ = arena.book<uint32_t>(layout.width);
+    terms_offset_ = arena.book<kernels::RowTerm>(layout.width);
+  }
+  void take(const Arena& arena) noexcept {
+    places_ = arena.part<uint32_t>(places_offset_);
+    terms_ = arena.part<kernels::RowTerm>(terms_offset_);
+  }
+
+  struct Depth {
+    std::span<const kernels::RowTerm> terms;  // distinct codes in order of first appearance, weight = occurrences
+    float scale;                              // 1 / the L2 norm of the weights
+  };
+  /// `tokens` without the first and the last. Valid until the next call.
+  Depth depth(const Layout& layout, std::span<const uint32_t> tokens, uint32_t d) noexcept;
+
+ private:
+  size_t places_offset_ = 0;
+  size_t terms_offset_ = 0;
+  uint32_t* places_ = nullptr;  // by code: 1 + index of its term, 0 = none yet; all 0 between calls
+  kernels::RowTerm* terms_ = nullptr;
+};
+
+}  // namespace kinglet
