@@ -29,7 +29,7 @@ if(KINGLET_WERROR)
 endif()
 if(KINGLET_SANITIZE)
   target_compile_options(kinglet_options INTERFACE
-    -fsanitize=${KINGLET_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -g)
+    -fsanitize=${KINGLET_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -g1)
   target_link_options(kinglet_options INTERFACE -fsanitize=${KINGLET_SANITIZE})
 endif()
 if(KINGLET_FUZZ)
