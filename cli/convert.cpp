@@ -1,0 +1,92 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "kinglet/converter/convert.h"
+#include "progress.h"
+#include "verbs.h"
+
+namespace kinglet::cli {
+namespace {
+
+struct Arguments {
+  converter::ConvertOptions options;
+  std::filesystem::path output;
+  bool json = false;
+};
+
+nlohmann::ordered_json pairs_json(const std::vector<std::pair<std::string, std::string>>& pairs) {
+  nlohmann::ordered_json object = nlohmann::ordered_json::object();
+  for (const auto& [name, what] : pairs) object[name] = what;
+  return object;
+}
+
+void print_json(const converter::ConvertReport& report, const std::filesystem::path& output) {
+  const nlohmann::ordered_json json = {
+      {"output", output.string()},
+      {"file_bytes", report.file_bytes},
+      {"weights_format", report.weights_format},
+      {"key_prefix", report.key_prefix},
+      {"layout", report.layout},
+      {"inputs", report.inputs},
+      {"hidden", report.hidden},
+      {"depth", report.depth},
+      {"width", report.width},
+      {"tokens_with_codes", report.tokens_with_codes},
+      {"languages", report.languages},
+      {"parameters", report.parameters},
+      {"used", pairs_json(report.used)},
+      {"ignored", pairs_json(report.ignored)},
+  };
+  fmt::print("{}\n", json.dump(2));
+}
+
+void print_pairs(const char* title, const std::vector<std::pair<std::string, std::string>>& pairs) {
+  fmt::print("{} ({})\n", title, pairs.size());
+  for (const auto& [name, what] : pairs) fmt::print("  {:<32} {}\n", name, what);
+}
+
+void print_text(const converter::ConvertReport& report, const std::filesystem::path& output) {
+  fmt::print("found    {}{}\n", report.weights_format,
+             report.key_prefix.empty() ? "" : fmt::format(", key prefix '{}'", report.key_prefix));
+  print_pairs("used", report.used);
+  if (!report.ignored.empty()) print_pairs("ignored", report.ignored);
+  fmt::print("layout   {}: {} inputs, sketch {} x {}, hidden {}, {} parameters\n", report.layout, report.inputs,
+             report.depth, report.width, report.hidden, report.parameters);
+  fmt::print("codebook {} tokens with codes; {} languages\n", report.tokens_with_codes, report.languages);
+  fmt::print("wrote    {}: {} bytes, verified on every instruction set of this CPU\n", output.string(), report.file_bytes);
+}
+
+void run(const Arguments& arguments) {
+  Progress progress;
+  const converter::ConvertReport report =
+      converter::convert(arguments.options, arguments.output, progress.function());
+  progress.finish();
+  if (arguments.json) {
+    print_json(report, arguments.output);
+  } else {
+    print_text(report, arguments.output);
+  }
+}
+
+}  // namespace
+
+void add_convert(CLI::App& app) {
+  CLI::App* verb = app.add_subcommand("convert", "Turn a trained checkpoint, a codebook and a language table into a model file");
+  auto arguments = std::make_shared<Arguments>();
+  converter::ConvertOptions& options = arguments->options;
+  verb->add_option("--weights", options.weights, "Checkpoint: torch.save's zip format, safetensors or npz")->required();
+  verb->add_option("--codebook", options.codebook, "JSON: token id -> absolute codes; {} for none")->required();
+  verb->add_option("--languages", options.languages, "JSON or pickled dict: hashed language -> row")->required();
+  verb->add_option("-o,--output", arguments->output, "Model file to write")->required();
+  verb->add_option("--depth", options.depth, "Sketch depth where the codebook is empty [20]");
+  verb->add_option("--width", options.width, "Sketch width where the codebook is empty [256]");
+  verb->add_flag("--communities", options.communities, "The network has the community features (77 numeric, 16 flags)");
+  verb->add_flag("--strict", options.strict, "Refuse tensors that the network does not use");
+  verb->add_flag("--json", arguments->json, "Report as JSON");
+  verb->callback([arguments] { run(*arguments); });
+}
+
+}  // namespace kinglet::cli

@@ -1,0 +1,210 @@
+// The published program's own inputs and outputs: golden/net_io.npz, from every checkpoint format, natively on every
+// instruction set and on every emulated CPU.
+#include <cmath>
+#include <map>
+#include <set>
+#include <sstream>
+
+#include "emulated/requests.h"
+#include "kinglet/converter/convert.h"
+#include "kinglet/converter/tensors.h"
+#include "kinglet/features/fourier.h"
+#include "kinglet/features/row_features.h"
+#include "kinglet/formats/row_reader.h"
+#include "kinglet/session.h"
+#include "support/checkpoint_writer.h"
+#include "support/npz.h"
+#include "support/process.h"
+#include "support/support.h"
+
+namespace {
+
+using kinglet::Model;
+using kinglet::Session;
+using kinglet::test::NpzFile;
+using kinglet::test::StoredRequest;
+using kinglet::test::TempDir;
+namespace fs = std::filesystem;
+
+constexpr size_t kRows = 400;
+
+kinglet::converter::ConvertReport convert(const fs::path& shared, const fs::path& weights, const fs::path& output) {
+  kinglet::converter::ConvertOptions options;
+  options.weights = weights;
+  options.codebook = shared / "golden/subwords_bert.json";
+  options.languages = shared / "golden/language2id.json";
+  return kinglet::converter::convert(options, output);
+}
+
+/// The 400 rows as requests: history from the golden file, everything else from the row itself.
+std::vector<StoredRequest> golden_requests(const fs::path& shared, const Model& model) {
+  const NpzFile io(shared / "golden/net_io.npz");
+  const std::vector<double> history = io.f64("history");
+  kinglet::formats::RowReader reader({shared / "golden/net_rows.part"});
+  std::vector<StoredRequest> requests;
+  kinglet::Row row;
+  while (reader.next(row)) {
+    StoredRequest request;
+    request.tokens.assign(row.tokens.begin(), row.tokens.end());
+    const double* values = history.data() + requests.size() * kinglet::kHistoryValues;
+    request.numerics.assign(values, values + kinglet::kHistoryValues);
+    request.numerics.resize(kinglet::kRowNumerics);
+    kinglet::features::fill_counts_and_ages(row, request.numerics.data());
+    request.flags = kinglet::features::row_flags(row);
+    request.categories = {model.language_category(row.language),
+                          static_cast<uint32_t>(row.tweet_timestamp % 86'400 / 3'600),
+                          kinglet::features::day_of_month(row.tweet_timestamp) - 1};
+    requests.push_back(std::move(request));
+  }
+  REQUIRE(requests.size() == kRows);
+  return requests;
+}
+
+std::vector<kinglet::kernels::Isa> native_isas() {
+  std::vector<kinglet::kernels::Isa> isas;
+  for (const auto isa : kinglet::kernels::built_isas()) {
+    if (kinglet::kernels::supported(isa)) isas.push_back(isa);
+  }
+  return isas;
+}
+
+std::vector<std::string> scored_bits(const fs::path& model, kinglet::kernels::Isa isa,
+                                     const std::vector<StoredRequest>& requests) {
+  Session session(Model::open(model, {.isa = isa, .verify = true}));
+  std::vector<std::string> bits;
+  for (const StoredRequest& request : requests) bits.push_back(kinglet::test::logit_bits(session, request));
+  return bits;
+}
+
+}  // namespace
+
+TEST_CASE("all 400 golden rows lie within 1e-6 of the float64 logits, with the same bits on every instruction set") {
+  REQUIRE_SHARED(shared);
+  const TempDir dir;
+  convert(shared, shared / "golden/net_h96.pt", dir / "m.kinglet");
+  const std::vector<double> expected = NpzFile(shared / "golden/net_io.npz").f64("logits_f64");
+  const std::vector<StoredRequest> requests = golden_requests(shared, Model::open(dir / "m.kinglet"));
+  std::vector<std::string> first_bits;
+  for (const auto isa : native_isas()) {
+    Session session(Model::open(dir / "m.kinglet", {.isa = isa}));
+    double worst = 0;
+    for (size_t i = 0; i < kRows; ++i) {
+      kinglet::Scores scores;
+      REQUIRE(session.score(requests[i].view(), scores) == kinglet::Status::ok);
+      for (size_t t = 0; t < 4; ++t) {
+        worst = std::max(worst, std::fabs(scores.logits[t] - expected[4 * i + t]));
+        CHECK(scores.probabilities[t] == doctest::Approx(1 / (1 + std::exp(-expected[4 * i + t]))).epsilon(1e-6));
+      }
+    }
+    MESSAGE(std::string(kinglet::kernels::isa_name(isa)) << ": largest difference " << worst);
+    CHECK(worst <= 1e-6);
+    const std::vector<std::string> bits = scored_bits(dir / "m.kinglet", isa, requests);
+    if (first_bits.empty()) first_bits = bits;
+    CHECK(bits == first_bits);
+  }
+}
+
+TEST_CASE("the golden rows' features equal the golden input, and their categories") {
+  REQUIRE_SHARED(shared);
+  const TempDir dir;
+  convert(shared, shared / "golden/net_h96.pt", dir / "m.kinglet");
+  const Model model = Model::open(dir / "m.kinglet");
+  const NpzFile io(shared / "golden/net_io.npz");
+  const std::vector<double> input = io.f64("input");
+  const std::vector<int64_t> categories[] = {io.i64("language"), io.i64("hour"), io.i64("day")};
+  const std::vector<StoredRequest> requests = golden_requests(shared, model);
+  const std::vector<double> inverse_scales = {2, 1, 0.5, 0.25, 0.125, 0x1p-4, 0x1p-5, 0x1p-6};
+  constexpr size_t kInputs = 6300;
+  constexpr size_t kSketch = 5120;
+  double worst = 0;
+  for (size_t i = 0; i < kRows; ++i) {
+    const double* in = input.data() + i * kInputs + kSketch;
+    for (const double value : requests[i].numerics) {
+      double encoded[16];
+      kinglet::features::encode_fourier_f64(value, inverse_scales, encoded);
+      for (size_t k = 0; k < 16; ++k) worst = std::max(worst, std::fabs(encoded[k] - in[k]));
+      in += 16;
+    }
+    for (size_t f = 0; f < kinglet::kRowFlags; ++f) CHECK(in[f] == static_cast<double>(requests[i].flags >> f & 1));
+    for (size_t c = 0; c < 3; ++c) CHECK(static_cast<int64_t>(requests[i].categories[c]) == categories[c][i]);
+  }
+  CHECK(worst <= 1e-15);
+}
+
+TEST_CASE("golden/fourier.npz: every encoded value within 1e-15") {
+  REQUIRE_SHARED(shared);
+  const NpzFile file(shared / "golden/fourier.npz");
+  const std::vector<double> values = file.f64("values");
+  const std::vector<double> expected = file.f64("encoded");
+  REQUIRE(expected.size() == values.size() * 16);
+  const std::vector<double> inverse_scales = {2, 1, 0.5, 0.25, 0.125, 0x1p-4, 0x1p-5, 0x1p-6};
+  for (size_t i = 0; i < values.size(); ++i) {
+    double encoded[16];
+    kinglet::features::encode_fourier_f64(values[i], inverse_scales, encoded);
+    for (size_t k = 0; k < 16; ++k) CHECK(std::fabs(encoded[k] - expected[16 * i + k]) <= 1e-15);
+  }
+}
+
+TEST_CASE("every checkpoint format gives the same tensors, and converting twice the same bytes") {
+  REQUIRE_SHARED(shared);
+  const TempDir dir;
+  const kinglet::converter::TensorMap tensors =
+      kinglet::converter::read_checkpoint(shared / "golden/net_h96.pt").tensors;
+  kinglet::test::write_safetensors(dir / "net.safetensors", tensors);
+  kinglet::test::write_npz(dir / "net.npz", tensors);
+  convert(shared, shared / "golden/net_h96.pt", dir / "reference.kinglet");
+  convert(shared, shared / "golden/net_h96.pt", dir / "again.kinglet");
+  CHECK(kinglet::test::read_file(dir / "reference.kinglet") == kinglet::test::read_file(dir / "again.kinglet"));
+  const kinglet::formats::ModelFile reference(dir / "reference.kinglet");
+  for (const fs::path& weights : {shared / "golden/net_h96_lightning.ckpt", dir / "net.safetensors", dir / "net.npz"}) {
+    const auto report = convert(shared, weights, dir / "other.kinglet");
+    CHECK(report.used.size() == 31);
+    const kinglet::formats::ModelFile other(dir / "other.kinglet");
+    REQUIRE(other.tensors().size() == reference.tensors().size());
+    for (size_t i = 0; i < other.tensors().size(); ++i) {
+      CHECK(other.tensors()[i].info->checksum_low() == reference.tensors()[i].info->checksum_low());
+      CHECK(other.tensors()[i].info->checksum_high() == reference.tensors()[i].info->checksum_high());
+    }
+  }
+}
+
+TEST_CASE("16 golden rows have the same bits on every emulated CPU") {
+  REQUIRE_SHARED(shared);
+  if (!fs::exists(shared / "emulate/run")) return kinglet::test::report_skipped("../shared/emulate is not present");
+  if (std::system("command -v bochs-bin >/dev/null") != 0) return kinglet::test::report_skipped("bochs is not installed");
+  const TempDir dir;
+  convert(shared, shared / "golden/net_h96.pt", dir / "m.kinglet");
+  std::vector<StoredRequest> requests = golden_requests(shared, Model::open(dir / "m.kinglet"));
+  std::vector<StoredRequest> some;
+  for (size_t i = 0; i < kRows; i += kRows / 16) some.push_back(std::move(requests[i]));
+  kinglet::test::write_requests(dir / "requests", some);
+  const std::vector<std::string> expected = scored_bits(dir / "m.kinglet", kinglet::kernels::Isa::scalar, some);
+
+  struct Cpu {
+    const char* model;
+    const char* best;
+  };
+  const Cpu cpus[] = {{"tigerlake", "avx2"},           {"corei7_skylake_x", "avx2"},
+                      {"corei7_haswell_4770", "avx2"}, {"ryzen", "avx2"},
+                      {"corei7_sandy_bridge_2600k", "scalar"}, {"corei5_lynnfield_750", "scalar"},
+                      {"core2_penryn_t9600", "scalar"}};
+  for (const Cpu& cpu : cpus) {
+    const auto result = kinglet::test::run_process({(shared / "emulate/run").string(), "-c", cpu.model, "-f",
+                                                    "m=" + (dir / "m.kinglet").string(), "-f",
+                                                    "r=" + (dir / "requests").string(), KINGLET_PROBE, "m", "r"});
+    CAPTURE(cpu.model);
+    REQUIRE_MESSAGE(result.exit_code == 0, result.out << result.err);
+    std::istringstream lines(result.out);
+    std::string isa;
+    std::string bits;
+    std::string best;
+    std::map<std::string, std::vector<std::string>> by_isa;
+    while (lines >> isa >> bits) {
+      if (isa == "best") best = bits;
+      else by_isa[isa].push_back(bits);
+    }
+    CHECK(best == cpu.best);
+    CHECK(by_isa.count("scalar") == 1);
+    for (const auto& [name, scored] : by_isa) CHECK_MESSAGE(scored == expected, name);
+  }
+}

@@ -1,0 +1,241 @@
+// Model files that are damaged, cut or forged: each is refused with an error, none crashes.
+#include "kinglet/formats/model_file.h"
+
+#include <bit>
+#include <cstring>
+#include <functional>
+
+#include "kinglet/formats/error.h"
+#include "kinglet/model.h"
+#include "kinglet/session.h"
+#include "support/small_model.h"
+
+namespace {
+
+using kinglet::Model;
+using kinglet::formats::ModelFile;
+using kinglet::formats::ModelFileWriter;
+using kinglet::test::error_of;
+using kinglet::test::TempDir;
+namespace fbs = kinglet::fbs;
+
+/// A model file's bytes at a 64-byte-aligned address, free to be changed.
+class Bytes {
+ public:
+  explicit Bytes(const std::string& text) : size_(text.size()), storage_(text.size() + 64) {
+    const auto address = reinterpret_cast<uintptr_t>(storage_.data());
+    data_ = storage_.data() + (64 - address % 64) % 64;
+    std::memcpy(data_, text.data(), text.size());
+  }
+  std::byte* data() { return data_; }
+  size_t size() const { return size_; }
+  std::span<const std::byte> first(size_t size) const { return {data_, size}; }
+  std::span<const std::byte> all() const { return {data_, size_}; }
+
+ private:
+  size_t size_;
+  std::vector<std::byte> storage_;
+  std::byte* data_;
+};
+
+const std::string& tiny_model() {
+  static const std::string text = [] {
+    const TempDir dir;
+    return kinglet::test::read_file(kinglet::test::write_model(dir, kinglet::test::tiny_network(), 11));
+  }();
+  return text;
+}
+
+/// The tiny model rebuilt after `change`, with right lengths, offsets and checksums: what a forger would write.
+Bytes forged(const std::function<void(fbs::ModelT&, std::vector<std::vector<std::byte>>&)>& change) {
+  Bytes original(tiny_model());
+  const ModelFile file(original.all(), "tiny");
+  std::unique_ptr<fbs::ModelT> header(file.header().UnPack());
+  std::vector<std::vector<std::byte>> tensors;
+  for (const auto& tensor : file.tensors()) tensors.emplace_back(tensor.bytes.begin(), tensor.bytes.end());
+  change(*header, tensors);
+  ModelFileWriter writer(std::move(*header), std::move(tensors));
+  const auto image = writer.image();
+  return Bytes(std::string(reinterpret_cast<const char*>(image.bytes.data()), image.bytes.size()));
+}
+
+std::string open_error(const Bytes& bytes, bool verify = false) {
+  return error_of([&] { Model::from_memory(bytes.all(), "forged", {.verify = verify}); });
+}
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+size_t tensor_index(const fbs::ModelT& header, const std::string& name) {
+  for (size_t i = 0; i < header.tensors.size(); ++i) {
+    if (header.tensors[i]->name == name) return i;
+  }
+  FAIL("no tensor " << name);
+  return 0;
+}
+
+/// Rewrites the header's own checksum after its bytes were changed in place.
+void seal(Bytes& bytes) {
+  uint32_t size = 0;
+  std::memcpy(&size, bytes.data(), 4);
+  const auto checksum = kinglet::formats::checksum_of(bytes.first(4 + size));
+  std::memcpy(bytes.data() + 4 + size, &checksum, sizeof checksum);
+}
+
+}  // namespace
+
+TEST_CASE("the tiny model opens, verifies, and keeps its bytes through the writer") {
+  const Bytes bytes(tiny_model());
+  const Model model = Model::from_memory(bytes.all(), "tiny", {.verify = true});
+  CHECK(model.numeric_count() == 73);
+  CHECK(model.flag_count() == 12);
+  CHECK(model.category_count() == 3);
+  const Bytes again = forged([](fbs::ModelT&, auto&) {});
+  CHECK(again.size() == bytes.size());
+  CHECK(std::memcmp(again.all().data(), bytes.all().data(), bytes.size()) == 0);
+}
+
+TEST_CASE("every truncation of a model file is refused") {
+  const Bytes bytes(tiny_model());
+  for (size_t size = 0; size < bytes.size(); ++size) {
+    const std::string message = error_of([&] { Model::from_memory(bytes.first(size), "cut"); });
+    if (message.rfind("cut: ", 0) != 0) FAIL("at " << size << ": " << message);
+  }
+}
+
+TEST_CASE("every flipped bit of the header is refused") {
+  Bytes bytes(tiny_model());
+  const uint64_t header = ModelFile(bytes.all(), "tiny").header_length();
+  for (size_t at = 0; at < header; ++at) {
+    for (int bit = 0; bit < 8; ++bit) {
+      bytes.data()[at] ^= std::byte(1 << bit);
+      const std::string message = open_error(bytes);
+      if (message.rfind("forged: ", 0) != 0) FAIL("byte " << at << ", bit " << bit << ": " << message);
+      bytes.data()[at] ^= std::byte(1 << bit);
+    }
+  }
+}
+
+TEST_CASE("every flipped byte of the tensors, and of the gaps between them, fails verification") {
+  Bytes bytes(tiny_model());
+  const uint64_t header = ModelFile(bytes.all(), "tiny").header_length();
+  for (size_t at = header; at < bytes.size(); at += 37) {
+    bytes.data()[at] ^= std::byte{0x10};
+    const std::string message = error_of([&] { ModelFile(bytes.all(), "forged").verify_tensors(); });
+    if (!contains(message, "checksum mismatch") && !contains(message, "expected zeros")) FAIL("byte " << at << ": " << message);
+    bytes.data()[at] ^= std::byte{0x10};
+  }
+}
+
+TEST_CASE("another identifier, a newer version and a file of another length are named") {
+  Bytes bytes(tiny_model());
+  bytes.data()[8] = std::byte{'X'};
+  CHECK(contains(open_error(bytes), "expected the file identifier 'KNGL'"));
+  CHECK(contains(error_of([] {
+          Bytes text(std::string(500, 'x'));
+          Model::from_memory(text.all(), "text");
+        }), "identifier"));
+
+  Bytes newer(tiny_model());
+  auto* header = fbs::GetMutableSizePrefixedModel(newer.data());
+  REQUIRE(header->mutate_format_version(2));
+  seal(newer);
+  CHECK(contains(open_error(newer), "format version 2, but this build reads version 1"));
+
+  CHECK(contains(open_error(Bytes(tiny_model() + std::string(64, '\0'))), "bytes, it has"));
+}
+
+TEST_CASE("a tensor's length, offset or shape that does not fit is refused behind a right checksum") {
+  const auto mutated = [](const std::function<void(fbs::Tensor&)>& change) {
+    Bytes bytes(tiny_model());
+    auto* header = fbs::GetMutableSizePrefixedModel(bytes.data());
+    change(*header->mutable_tensors()->GetMutableObject(3));
+    seal(bytes);
+    return open_error(bytes);
+  };
+  CHECK(contains(mutated([](fbs::Tensor& t) { t.mutate_length(t.length() + 4); }), "but its shape needs"));
+  CHECK(contains(mutated([](fbs::Tensor& t) { t.mutate_length(~uint64_t{0}); }), "but its shape needs"));
+  CHECK(contains(mutated([](fbs::Tensor& t) { t.mutate_offset(t.offset() + 64); }), "offset"));
+  CHECK(contains(mutated([](fbs::Tensor& t) { t.mutate_offset(t.offset() + 1); }), "offset"));
+  CHECK(contains(mutated([](fbs::Tensor& t) { t.mutate_offset(uint64_t{1} << 63); }), "offset"));
+  CHECK(contains(mutated([](fbs::Tensor& t) { t.mutable_shape()->Mutate(0, 1'000); }), "but its shape needs"));
+  CHECK(contains(mutated([](fbs::Tensor& t) { t.mutable_shape()->Mutate(0, ~uint64_t{0}); }), "tensor "));
+  CHECK(contains(mutated([](fbs::Tensor& t) { t.mutable_shape()->Mutate(0, 0); }), "a dimension is 0"));
+  CHECK(contains(mutated([](fbs::Tensor& t) { t.mutate_type(static_cast<fbs::ElementType>(9)); }), "unknown element type"));
+  CHECK(contains(mutated([](fbs::Tensor& t) { t.mutate_packing(static_cast<fbs::Packing>(9)); }), "unknown packing"));
+}
+
+TEST_CASE("a plan or layout whose names, widths or rows do not fit is refused") {
+  using Tensors = std::vector<std::vector<std::byte>>;
+  const auto refused = [](const std::function<void(fbs::ModelT&)>& change) {
+    return open_error(forged([&](fbs::ModelT& header, Tensors&) { change(header); }));
+  };
+  CHECK(contains(refused([](fbs::ModelT& m) { m.plan->steps[1]->input = "nowhere"; }), "no value named 'nowhere'"));
+  CHECK(contains(refused([](fbs::ModelT& m) { m.plan->steps[1]->input = "logits"; }), "before it"));
+  CHECK(contains(refused([](fbs::ModelT& m) { m.plan->steps[1]->weights = "none"; }), "no tensor named 'none'"));
+  CHECK(contains(refused([](fbs::ModelT& m) { m.plan->steps[1]->weights = "codebook"; }), "expected float weights"));
+  CHECK(contains(refused([](fbs::ModelT& m) { m.plan->steps[1]->bias = "logits.bias"; }), "expected 5 floats"));
+  CHECK(contains(refused([](fbs::ModelT& m) { m.plan->steps[1]->bias.clear(); }), "no tensor named ''"));
+  CHECK(contains(refused([](fbs::ModelT& m) { m.plan->steps[1]->slope = std::bit_cast<float>(0x7F800000U); }), "slope"));
+  CHECK(contains(refused([](fbs::ModelT& m) { m.plan->steps[2]->name = "hidden2"; }), "stands twice"));
+  CHECK(contains(refused([](fbs::ModelT& m) { m.plan->output = "hidden4"; }), "one logit a target"));
+  CHECK(contains(refused([](fbs::ModelT& m) { m.plan->blocks[1]->offset = 64; }), "side by side"));
+  CHECK(contains(refused([](fbs::ModelT& m) { m.plan->blocks.pop_back(); }), "fill the rows"));
+  CHECK(contains(refused([](fbs::ModelT& m) { m.plan->rows = "codebook"; }), "table of float rows"));
+  CHECK(contains(refused([](fbs::ModelT& m) { m.layout->sketch->first_row = ~uint64_t{0}; }), "outside the table"));
+  CHECK(contains(refused([](fbs::ModelT& m) { m.layout->sketch->width = 4'000'000'000; }), "implausible"));
+  CHECK(contains(refused([](fbs::ModelT& m) { m.layout->sketch->depth = 3; }), "one u16 code a token and depth"));
+  CHECK(contains(refused([](fbs::ModelT& m) { m.layout->numerics[7]->first_row = 1'000'000; }), "outside the table"));
+  CHECK(contains(refused([](fbs::ModelT& m) { m.layout->numerics[7]->encoding = 4; }), "no encoding"));
+  CHECK(contains(refused([](fbs::ModelT& m) { m.layout->encodings[0]->scales[0] = 3; }), "powers of two"));
+  CHECK(contains(refused([](fbs::ModelT& m) { m.layout->encodings[0]->scales[0] = 0.25; }), "powers of two"));
+  CHECK(contains(refused([](fbs::ModelT& m) { m.layout->flags[0]->first_row = ~uint64_t{0}; }), "outside the table"));
+  CHECK(contains(refused([](fbs::ModelT& m) { m.layout->embeddings[1]->categories = 23; }), "at least 24"));
+  CHECK(contains(refused([](fbs::ModelT& m) { m.layout->embeddings[0]->categories = 4'000'000; }), "outside the table"));
+  CHECK(contains(refused([](fbs::ModelT& m) { m.languages[0]->category = 0xFFFFFFFF; }), "categories"));
+  CHECK(contains(refused([](fbs::ModelT& m) { m.languages[0]->name = m.languages[1]->name; }), "stands twice"));
+  CHECK(contains(refused([](fbs::ModelT& m) { m.tensors[1]->name = m.tensors[0]->name; }), "stands twice"));
+  CHECK(contains(refused([](fbs::ModelT& m) { m.targets.pop_back(); }), "expected the targets"));
+  CHECK(contains(refused([](fbs::ModelT& m) { m.precision = "fp4"; }), "unknown to this build"));
+}
+
+TEST_CASE("values that are not finite, codes beyond the width and wrong self-test bits fail verification") {
+  const float nan = std::bit_cast<float>(0x7FC00000U);
+  const float infinity = std::bit_cast<float>(0xFF800000U);
+  for (const float bad : {nan, infinity}) {
+    const Bytes bytes = forged([&](fbs::ModelT& header, auto& tensors) {
+      std::memcpy(tensors[tensor_index(header, "hidden3.weights")].data() + 8, &bad, 4);
+    });
+    CHECK(contains(open_error(bytes, true), "tensor hidden3.weights: holds a value that is not finite"));
+    Model::from_memory(bytes.all(), "forged");  // opening alone is constant-time: it does not look
+  }
+  const Bytes wrong_code = forged([](fbs::ModelT& header, auto& tensors) {
+    tensors[tensor_index(header, "codebook")][2] = std::byte{200};
+  });
+  CHECK(contains(open_error(wrong_code, true), "codebook, token 0"));
+  const Bytes wrong_bits = forged([](fbs::ModelT& header, auto&) { header.self_tests[5]->logits[2] ^= 1; });
+  CHECK(contains(open_error(wrong_bits, true), "self-test 5"));
+  const Bytes wrong_request = forged([](fbs::ModelT& header, auto&) { header.self_tests[1]->numerics.pop_back(); });
+  CHECK(contains(open_error(wrong_request, true), "self-test 1"));
+}
+
+TEST_CASE("a damaged codebook never leads outside the table of rows") {
+  const Bytes bytes = forged([](fbs::ModelT& header, auto& tensors) {
+    for (std::byte& byte : tensors[tensor_index(header, "codebook")]) byte = std::byte{0xF7};
+  });
+  const Model model = Model::from_memory(bytes.all(), "forged");
+  kinglet::Session session(model);
+  const std::vector<uint32_t> tokens = {0, 1, 2, 3, 4, 0xFFFFFFFF, 5};
+  const std::vector<double> numerics(model.numeric_count());
+  const std::vector<uint32_t> categories(model.category_count());
+  kinglet::Scores scores;
+  CHECK(session.score({tokens, numerics, 0, categories}, scores) == kinglet::Status::ok);
+}
+
+TEST_CASE("files that are missing, empty or something else are named") {
+  const TempDir dir;
+  kinglet::test::write_file(dir / "empty", "");
+  kinglet::test::write_file(dir / "text", std::string(100, 'x'));
+  CHECK(contains(error_of([&] { Model::open(dir / "none"); }), "none: cannot open"));
+  CHECK(contains(error_of([&] { Model::open(dir / "empty"); }), "empty: the file is empty"));
+  CHECK(contains(error_of([&] { Model::open(dir / "text"); }), "text: byte 8: expected the file identifier"));
+}

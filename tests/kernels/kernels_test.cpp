@@ -1,0 +1,270 @@
+#include "kinglet/kernels/kernels.h"
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <optional>
+#include <vector>
+
+#include "../../kernels/scalar/fused.h"
+#include "support/guarded.h"
+#include "support/random.h"
+#include "support/support.h"
+
+using kinglet::kernels::Addend;
+using kinglet::kernels::Epilogue;
+using kinglet::kernels::Isa;
+using kinglet::kernels::KernelTable;
+using kinglet::kernels::kLane;
+using kinglet::kernels::kSlimPanel;
+using kinglet::kernels::kWidePanel;
+using kinglet::kernels::RowTerm;
+using kinglet::test::Guarded;
+using kinglet::test::Random;
+
+namespace {
+
+using Floats = Guarded<float>;
+
+void fill(Floats& values, Random& random, double magnitude = 1) {
+  for (float& value : values) value = static_cast<float>(random.uniform(-magnitude, magnitude));
+}
+
+bool same_bits(const Floats& a, const Floats& b) {
+  return std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+/// Every instruction set of this CPU but the specification itself.
+std::vector<const KernelTable*> other_tables() {
+  std::vector<const KernelTable*> tables;
+  for (const Isa isa : kinglet::kernels::built_isas()) {
+    if (isa != Isa::scalar && kinglet::kernels::supported(isa)) tables.push_back(kinglet::kernels::table_of(isa));
+  }
+  return tables;
+}
+
+const KernelTable& scalar() { return *kinglet::kernels::table_of(Isa::scalar); }
+
+/// An epilogue over vectors of its own: `kind` chooses among all combinations of addends, leaky and normalisation.
+struct EpilogueCase {
+  EpilogueCase(size_t width, unsigned kind, Random& random)
+      : value1(width), value2(width), scale(width), shift(width), norm_scale(width), norm_shift(width) {
+    for (Floats* values : {&value1, &value2, &scale, &shift, &norm_scale, &norm_shift}) fill(*values, random, 2);
+    if ((kind & 1) != 0) addends.push_back({value1.data(), nullptr, nullptr});
+    if ((kind & 2) != 0) addends.push_back({value2.data(), scale.data(), shift.data()});
+    epilogue.addends = addends.data();
+    epilogue.addend_count = addends.size();
+    epilogue.leaky = (kind & 4) != 0;
+    epilogue.slope = 0.01F;
+    if ((kind & 8) != 0) {
+      epilogue.scale = norm_scale.data();
+      epilogue.shift = norm_shift.data();
+    }
+  }
+  static constexpr unsigned kKinds = 16;
+  Floats value1, value2, scale, shift, norm_scale, norm_shift;
+  std::vector<Addend> addends;
+  Epilogue epilogue;
+};
+
+long double finish_exactly(long double z, const Epilogue& epilogue, size_t o) {
+  for (size_t a = 0; a < epilogue.addend_count; ++a) {
+    const Addend& addend = epilogue.addends[a];
+    const long double value = addend.value[o];
+    z += addend.scale != nullptr ? addend.scale[o] * value + addend.shift[o] : value;
+  }
+  if (epilogue.leaky) z = z > 0 ? z : static_cast<long double>(epilogue.slope) * z;
+  return epilogue.scale != nullptr ? epilogue.scale[o] * z + epilogue.shift[o] : z;
+}
+
+constexpr size_t kWidths[] = {16, 32, 48, 64, 80, 96, 112, 128, 144, 240, 256, 272, 1504, 3008};
+
+}  // namespace
+
+TEST_CASE("the emulated fused multiply-add rounds once, like fmaf") {
+  Random random(1);
+  for (int i = 0; i < 2'000'000; ++i) {
+    const float a = random.wide_float(40);
+    const float b = random.wide_float(40);
+    float c = random.wide_float(80);
+    // Half of the time near cancellation or a tie, where double rounding would show.
+    if (i % 2 == 0) c = -static_cast<float>(static_cast<double>(a) * b) * (1.0F + static_cast<float>(random.below(3)) * 0x1p-23F);
+    const float expected = std::fmaf(a, b, c);
+    const float actual = kinglet::kernels::fused_multiply_add(a, b, c);
+    if (std::bit_cast<uint32_t>(expected) != std::bit_cast<uint32_t>(actual)) {
+      FAIL("fma(" << a << ", " << b << ", " << c << ") = " << actual << ", expected " << expected);
+    }
+  }
+}
+
+TEST_CASE("the emulated fused multiply-add is exact among denormals and at ties") {
+  const float smallest = std::bit_cast<float>(1U);
+  const float values[] = {0.0F, -0.0F, smallest, -smallest, 0x1p-126F, 0x1.fffffep-127F, 1.0F, 1.0F + 0x1p-23F, 0x1p-24F,
+                          1.0F - 0x1p-24F, 0x1p-75F, -0x1p-75F, 3.0F, 0x1.8p-1F, 0x1.000002p0F, 0x1.fffffep0F, 1e30F};
+  for (const float a : values) {
+    for (const float b : values) {
+      for (const float c : values) {
+        for (const float s : {1.0F, -1.0F}) {
+          const float expected = std::fmaf(a, b, s * c);
+          if (!std::isfinite(expected)) continue;
+          CHECK(std::bit_cast<uint32_t>(kinglet::kernels::fused_multiply_add(a, b, s * c)) ==
+                std::bit_cast<uint32_t>(expected));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("add_rows: every instruction set gives the scalar bits, for every width, count and guard side") {
+  Random random(2);
+  for (const size_t width : kWidths) {
+    for (const size_t count : {0, 1, 2, 3, 7, 8, 9, 33}) {
+      const auto side = count % 2 == 0 ? Floats::Side::begin : Floats::Side::end;
+      Floats rows(5 * width, side);
+      Floats start(width, side);
+      Floats expected(width, side);
+      fill(rows, random);
+      fill(start, random);
+      Guarded<RowTerm> terms(count, Guarded<RowTerm>::Side::end);
+      for (RowTerm& term : terms) term = {static_cast<uint32_t>(random.below(5)), random.wide_float(6)};
+      std::memcpy(expected.data(), start.data(), width * sizeof(float));
+      scalar().add_rows_f32(rows.data(), width, width, terms.data(), count, 0.37F, expected.data());
+      for (const KernelTable* table : other_tables()) {
+        Floats actual(width, side);
+        std::memcpy(actual.data(), start.data(), width * sizeof(float));
+        table->add_rows_f32(rows.data(), width, width, terms.data(), count, 0.37F, actual.data());
+        CHECK_MESSAGE(same_bits(expected, actual), "width " << width << ", " << count << " terms");
+      }
+    }
+  }
+}
+
+TEST_CASE("add_rows lies within the rounding bound of an exact sum") {
+  Random random(3);
+  const size_t width = 96;
+  const size_t count = 200;
+  Floats rows(50 * width);
+  fill(rows, random);
+  std::vector<RowTerm> terms;
+  for (size_t t = 0; t < count; ++t) terms.push_back({static_cast<uint32_t>(random.below(50)), random.wide_float(3)});
+  Floats sum(width);
+  fill(sum, random);
+  std::vector<float> start(sum.begin(), sum.end());
+  scalar().add_rows_f32(rows.data(), width, width, terms.data(), count, 0.25F, sum.data());
+  for (size_t o = 0; o < width; ++o) {
+    long double exact = 0;
+    long double magnitude = 0;
+    for (const RowTerm& term : terms) {
+      const long double product = static_cast<long double>(term.weight) * rows[term.row * width + o];
+      exact += product;
+      magnitude += std::fabs(product);
+    }
+    exact = 0.25L * exact + start[o];
+    // n fused steps and one more: each errs by at most 2^-24 of a partial sum, and none exceeds the magnitudes' sum.
+    const long double bound = (count + 1) * 0x1p-24L * (0.25L * magnitude + std::fabs(start[o]));
+    CHECK(std::fabs(static_cast<long double>(sum[o]) - exact) <= bound);
+  }
+}
+
+TEST_CASE("gemv: every instruction set gives the scalar bits, for every shape, panel and epilogue") {
+  Random random(4);
+  for (const size_t panel : {kSlimPanel, kWidePanel}) {
+    for (const size_t panels : {1, 2, 3, 4, 5, 47}) {
+      for (const size_t inputs : {1, 2, 3, 31, 32, 33, 100}) {
+        const size_t outputs = panel * panels;
+        const auto side = inputs % 2 == 0 ? Floats::Side::begin : Floats::Side::end;
+        Floats weights(outputs * inputs, side);
+        Floats in(inputs, side);
+        Floats bias(outputs, side);
+        for (Floats* values : {&weights, &in, &bias}) fill(*values, random);
+        const EpilogueCase epilogue(outputs, static_cast<unsigned>(random.below(EpilogueCase::kKinds)), random);
+        Floats expected(outputs, side);
+        scalar().gemv_f32(weights.data(), panel, inputs, outputs, in.data(), bias.data(), epilogue.epilogue, expected.data());
+        for (const KernelTable* table : other_tables()) {
+          Floats actual(outputs, side);
+          table->gemv_f32(weights.data(), panel, inputs, outputs, in.data(), bias.data(), epilogue.epilogue, actual.data());
+          CHECK_MESSAGE(same_bits(expected, actual), "panel " << panel << ", " << outputs << " x " << inputs);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("gemv lies within the rounding bound of an exact product") {
+  Random random(5);
+  const size_t inputs = 1500;
+  const size_t outputs = 64;
+  Floats weights(outputs * inputs);
+  Floats in(inputs);
+  Floats bias(outputs);
+  Floats out(outputs);
+  for (Floats* values : {&weights, &in, &bias}) fill(*values, random, 8);
+  for (unsigned kind = 0; kind < EpilogueCase::kKinds; ++kind) {
+    const EpilogueCase epilogue(outputs, kind, random);
+    scalar().gemv_f32(weights.data(), kWidePanel, inputs, outputs, in.data(), bias.data(), epilogue.epilogue, out.data());
+    for (size_t o = 0; o < outputs; ++o) {
+      long double exact = bias[o];
+      long double magnitude = std::fabs(bias[o]);
+      for (size_t i = 0; i < inputs; ++i) {
+        const long double product =
+            static_cast<long double>(weights[(o / kWidePanel * inputs + i) * kWidePanel + o % kWidePanel]) * in[i];
+        exact += product;
+        magnitude += std::fabs(product);
+      }
+      // The sum's bound as for add_rows; the epilogue multiplies by at most 2 (norm_scale) and adds a few values of at
+      // most 2 * 2 + 2, each rounded once.
+      const long double bound = 2 * (inputs * 0x1p-24L * magnitude) + 16 * 0x1p-24L * (magnitude + 16);
+      CHECK(std::fabs(static_cast<long double>(out[o]) - finish_exactly(exact, epilogue.epilogue, o)) <= bound);
+    }
+  }
+}
+
+TEST_CASE("activate: every instruction set gives the scalar bits for every epilogue, also in place") {
+  Random random(6);
+  for (const size_t width : kWidths) {
+    for (unsigned kind = 0; kind < EpilogueCase::kKinds; ++kind) {
+      const EpilogueCase epilogue(width, kind, random);
+      Floats in(width);
+      for (float& value : in) value = random.wide_float(20);
+      Floats expected(width);
+      scalar().activate_f32(in.data(), width, epilogue.epilogue, expected.data());
+      for (const KernelTable* table : other_tables()) {
+        Floats actual(width);
+        table->activate_f32(in.data(), width, epilogue.epilogue, actual.data());
+        CHECK(same_bits(expected, actual));
+        std::memcpy(actual.data(), in.data(), width * sizeof(float));
+        table->activate_f32(actual.data(), width, epilogue.epilogue, actual.data());
+        CHECK(same_bits(expected, actual));
+      }
+    }
+  }
+}
+
+TEST_CASE("leaky ReLU of zeros and denormals has the scalar bits") {
+  Random random(7);
+  Floats in(16);
+  const float smallest = std::bit_cast<float>(1U);
+  const float values[] = {0.0F, -0.0F, smallest, -smallest, 0x1p-126F, -0x1p-126F, 1e-40F, -1e-40F};
+  for (size_t i = 0; i < in.size(); ++i) in[i] = values[i % std::size(values)];
+  Epilogue epilogue;
+  epilogue.leaky = true;
+  epilogue.slope = 0.01F;
+  Floats expected(16);
+  scalar().activate_f32(in.data(), 16, epilogue, expected.data());
+  CHECK(std::bit_cast<uint32_t>(expected[1]) == 0x8000'0000U);
+  for (const KernelTable* table : other_tables()) {
+    Floats actual(16);
+    table->activate_f32(in.data(), 16, epilogue, actual.data());
+    CHECK(same_bits(expected, actual));
+  }
+}
+
+TEST_CASE("instruction sets have distinct names that parse back, and scalar is always supported") {
+  for (const Isa isa : kinglet::kernels::built_isas()) {
+    CHECK(kinglet::kernels::isa_from_name(kinglet::kernels::isa_name(isa)) == isa);
+    CHECK(kinglet::kernels::table_of(isa)->isa == isa);
+  }
+  CHECK(kinglet::kernels::supported(Isa::scalar));
+  CHECK(kinglet::kernels::supported(kinglet::kernels::best_isa()));
+  CHECK(kinglet::kernels::isa_from_name("pentium") == std::nullopt);
+}
