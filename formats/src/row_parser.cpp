@@ -225,8 +225,8 @@ bool check_line(std::string_view line, RowError& error) noexcept {
 }  // namespace
 
 RowParser::RowParser()
-    : tokens_(std::make_unique_for_overwrite<uint32_t[]>(RowLimits::list_items)),
-      hashtags_(new std::string_view[RowLimits::list_items]) {}
+    : tokens_(std::make_unique<uint32_t[]>(RowLimits::list_items)),
+      hashtags_(std::make_unique<std::string_view[]>(RowLimits::list_items)) {}
 
 bool RowParser::parse(std::string_view line, Row& row, RowError& error) noexcept {
   using enum RowField;

@@ -10,8 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "kinglet/formats/error.h"
-
 namespace kinglet::formats {
 namespace {
 
@@ -71,35 +69,35 @@ size_t PartFile::read_disk(void* out, size_t size) {
   }
 }
 
-// False at the end of the file.
-bool PartFile::refill() {
+void PartFile::refill() {
   stream_.next_in = compressed_.get();
   stream_.avail_in = static_cast<uInt>(read_disk(compressed_.get(), block_bytes_));
-  return stream_.avail_in > 0;
 }
 
+// An error is thrown by the call after the one that found it, so that the block size does not decide which
+// rows come before it.
 size_t PartFile::inflate_some(char* out, size_t size) {
   const auto room = static_cast<uInt>(std::min<size_t>(size, std::numeric_limits<uInt>::max()));
   stream_.next_out = reinterpret_cast<unsigned char*>(out);
   stream_.avail_out = room;
   while (stream_.avail_out == room) {
-    if (stream_.avail_in == 0 && !refill()) {
-      if (member_ended_) return 0;
-      throw Error(path_, "", "the gzip data is cut short");
-    }
-    if (member_ended_) {
+    if (status_ != Z_OK && status_ != Z_STREAM_END) throw inflate_error();
+    if (stream_.avail_in == 0) refill();
+    if (status_ == Z_STREAM_END) {
+      if (stream_.avail_in == 0) return 0;
       ::inflateReset(&stream_);
-      member_ended_ = false;
     }
-    const int result = ::inflate(&stream_, Z_NO_FLUSH);
-    member_ended_ = result == Z_STREAM_END;
-    if (!member_ended_ && result != Z_OK) {
-      const char* const reason = stream_.msg != nullptr ? stream_.msg : "inflate failed";
-      throw Error(path_, "byte " + std::to_string(bytes_read_ - stream_.avail_in),
-                  std::string("corrupt gzip data: ") + reason);
-    }
+    status_ = ::inflate(&stream_, Z_NO_FLUSH);
   }
   return room - stream_.avail_out;
+}
+
+Error PartFile::inflate_error() const {
+  // There was room, so no progress means no input: the file ended inside a member.
+  if (status_ == Z_BUF_ERROR) return {path_, "", "the gzip data is cut short"};
+  const char* const reason = stream_.msg != nullptr ? stream_.msg : "inflate failed";
+  return {path_, "byte " + std::to_string(bytes_read_ - stream_.avail_in),
+          std::string("corrupt gzip data: ") + reason};
 }
 
 }  // namespace kinglet::formats

@@ -8,6 +8,8 @@
 
 #include <zlib.h>
 
+#include "kinglet/formats/error.h"
+
 namespace kinglet::formats {
 
 /// An open file, closed on destruction.
@@ -42,7 +44,8 @@ class PartFile {
   bool starts_as_gzip() const;
   size_t read_disk(void* out, size_t size);
   size_t inflate_some(char* out, size_t size);
-  bool refill();
+  void refill();
+  Error inflate_error() const;
 
   std::string path_;
   Descriptor descriptor_;
@@ -50,7 +53,7 @@ class PartFile {
   size_t block_bytes_;
   std::unique_ptr<unsigned char[]> compressed_;  // null for plain text
   z_stream stream_{};
-  bool member_ended_ = false;
+  int status_ = Z_OK;  // what inflate said last; Z_STREAM_END = between members
 };
 
 /// The size of a regular file on disk. Throws Error if `path` is missing or anything else.

@@ -296,6 +296,32 @@ TEST_CASE("gzip data cut at any length is refused, or its rows are a prefix") {
   CHECK(reading_error(dir / "cut").find("line 1: expected no control bytes") != std::string::npos);
 }
 
+TEST_CASE("the rows before damaged or cut gzip data are given at any block size") {
+  TempDir dir;
+  const auto rows = random_rows(30);
+  const std::string whole = gzip(text_of(rows));
+  std::string damaged = whole;
+  damaged.replace(damaged.size() / 2, 8, std::string(8, '\xff'));
+  write_file(dir / "damaged", damaged);
+  write_file(dir / "cut", whole.substr(0, whole.size() / 2));
+  for (const char* name : {"damaged", "cut"}) {
+    std::vector<uint64_t> given;
+    std::vector<std::string> errors;
+    for (const size_t block : {size_t{1}, size_t{7}, size_t{100}, size_t{1} << 18}) {
+      RowReader reader({dir / name}, {.block_bytes = block});
+      Row row;
+      uint64_t count = 0;
+      errors.push_back(error_of([&] {
+        while (reader.next(row)) ++count;
+      }));
+      given.push_back(count);
+    }
+    CAPTURE(errors[0]);
+    CHECK(given[0] > 0);
+    CHECK(given == std::vector<uint64_t>(given.size(), given[0]));
+  }
+}
+
 TEST_CASE("damaged gzip data and trailing bytes are refused") {
   TempDir dir;
   const auto rows = random_rows(20);
