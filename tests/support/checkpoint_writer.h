@@ -60,8 +60,8 @@ class PickleWriter {
     std::string key = "0";
     int64_t storage_elements = 0;
     int64_t offset = 0;
-    std::vector<uint64_t> shape;
-    std::vector<uint64_t> strides;
+    std::vector<uint64_t> shape{};
+    std::vector<uint64_t> strides{};
   };
   PickleWriter& tensor(const TensorParts& parts);
   /// The bytes with PROTO before and STOP behind.
@@ -74,7 +74,7 @@ class PickleWriter {
 /// How torch.save would lay out a state dict.
 struct TorchZipOptions {
   std::string root = "net";
-  std::string key_prefix;
+  std::string key_prefix{};
   bool in_checkpoint = false;  // as the value "state_dict" of a training framework's checkpoint
   bool zip64 = false;
   ZipMethod method = ZipMethod::stored;

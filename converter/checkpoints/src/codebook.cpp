@@ -13,7 +13,8 @@ namespace kinglet::converter {
 namespace {
 
 constexpr uint64_t kTableBytesPerFileByte = 16;
-constexpr uint64_t kTableBytesAtLeast = uint64_t{1} << 20;
+// Room for a codebook learned from few rows: a few hundred tokens among the 119,547 ids of a vocabulary.
+constexpr uint64_t kTableBytesAtLeast = uint64_t{24} << 20;
 
 // Ids are decimal without leading zeros: one spelling an id, so distinct keys are distinct ids.
 std::optional<uint32_t> token_id(std::string_view key) {

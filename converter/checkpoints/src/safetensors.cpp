@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "kinglet/formats/error.h"
+#include "kinglet/formats/file.h"
 
 #include "src/byte_cursor.h"
 #include "src/json.h"
@@ -175,6 +176,28 @@ void check_tiling(const std::string& file, const Header& header, uint64_t data_b
   }
 }
 
+// The header with its offsets, padded with spaces so that the data begins on a multiple of 8.
+std::string header_text(const TensorMap& tensors) {
+  std::string text = "{";
+  uint64_t offset = 0;
+  for (const auto& [name, tensor] : tensors) {
+    if (text.size() > 1) text += ',';
+    const auto type = std::find_if(kTypes.begin(), kTypes.end(),
+                                   [&](const auto& known) { return known.second == tensor.type; });
+    text += '"' + name + R"(":{"dtype":")" + std::string(type->first) + R"(","shape":[)";
+    for (size_t dimension = 0; dimension < tensor.shape.size(); ++dimension) {
+      if (dimension > 0) text += ',';
+      text += std::to_string(tensor.shape[dimension]);
+    }
+    text += R"(],"data_offsets":[)" + std::to_string(offset);
+    offset += tensor.bytes.size();
+    text += ',' + std::to_string(offset) + "]}";
+  }
+  text += '}';
+  text.resize((text.size() + kLengthBytes - 1) / kLengthBytes * kLengthBytes, ' ');
+  return text;
+}
+
 }  // namespace
 
 bool is_safetensors(std::span<const std::byte> bytes) noexcept {
@@ -202,6 +225,16 @@ Checkpoint read_safetensors(std::span<const std::byte> bytes, const std::string&
                                               std::vector<std::byte>(taken.begin(), taken.end())});
   }
   return checkpoint;
+}
+
+void write_safetensors(const std::filesystem::path& path, const TensorMap& tensors) {
+  const std::string header = header_text(tensors);
+  const uint64_t header_bytes = header.size();
+  formats::AtomicFile file(path);
+  file.write(&header_bytes, sizeof header_bytes);
+  file.write(header);
+  for (const auto& [name, tensor] : tensors) file.write(tensor.bytes.data(), tensor.bytes.size());
+  file.commit();
 }
 
 }  // namespace kinglet::converter

@@ -55,4 +55,13 @@ Checkpoint read_checkpoint(const std::filesystem::path& path);
 /// The same over bytes in memory; `name` stands for the file in messages.
 Checkpoint read_checkpoint(std::span<const std::byte> bytes, const std::string& name);
 
+/// True if the bytes begin as an .npy array does.
+bool is_npy(std::span<const std::byte> bytes) noexcept;
+/// Reads one .npy array, which must fill `bytes`; `name` stands for the file in messages. Throws Error.
+Tensor read_npy(std::span<const std::byte> bytes, const std::string& name);
+
+/// Writes a safetensors file, whole or not at all. Names are plain ASCII without quotes and backslashes. The
+/// same tensors give the same bytes. Throws Error if it cannot be written.
+void write_safetensors(const std::filesystem::path& path, const TensorMap& tensors);
+
 }  // namespace kinglet::converter

@@ -21,7 +21,7 @@ struct CodebookJson {
 
 /// Throws Error on anything but one JSON object of equally long, non-empty lists of integers in [0, 2^32 - 2]
 /// under distinct decimal ids, on ids above RowLimits::token_id, and on ids so sparse that the table would
-/// outweigh the file 16 times (+ 1 MiB).
+/// outweigh the file 16 times (+ 24 MiB).
 CodebookJson read_codebook(const std::filesystem::path& path);
 /// The same over bytes in memory; `name` stands for the file in messages.
 CodebookJson read_codebook(std::span<const std::byte> bytes, const std::string& name);
