@@ -36,8 +36,13 @@ void gemv_f32(const float* panels, size_t panel, size_t inputs, size_t outputs, 
   for (size_t begin = 0; begin < outputs; begin += panel) {
     float z[kWidePanel];
     for (size_t o = 0; o < panel; ++o) z[o] = bias[begin + o];
-    for (size_t i = 0; i < inputs; ++i, panels += panel) {
-      for (size_t o = 0; o < panel; ++o) z[o] = fused_multiply_add(panels[o], in[i], z[o]);
+    for (size_t block = 0; block < inputs; block += kSumBlock) {
+      const size_t end = inputs - block < kSumBlock ? inputs : block + kSumBlock;
+      float s[kWidePanel] = {};
+      for (size_t i = block; i < end; ++i, panels += panel) {
+        for (size_t o = 0; o < panel; ++o) s[o] = fused_multiply_add(panels[o], in[i], s[o]);
+      }
+      for (size_t o = 0; o < panel; ++o) z[o] += s[o];
     }
     for (size_t o = 0; o < panel; ++o) out[begin + o] = finish(z[o], epilogue, begin + o);
   }

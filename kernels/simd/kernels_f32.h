@@ -67,13 +67,23 @@ struct KernelsF32 {
     for (size_t p = 0; p < kPanels; ++p) {
       for (size_t b = 0; b < kBatches; ++b) z[p][b] = Batch::load_aligned(bias + begin + p * kPanel + b * kSize);
     }
-    for (size_t i = 0; i < inputs; ++i) {
-      const Batch x(in[i]);
+    for (size_t block = 0; block < inputs; block += kSumBlock) {
+      const size_t end = inputs - block < kSumBlock ? inputs : block + kSumBlock;
+      Batch s[kPanels][kBatches];
       for (size_t p = 0; p < kPanels; ++p) {
-        const float* weights = panels + (p * inputs + i) * kPanel;
-        for (size_t b = 0; b < kBatches; ++b) {
-          z[p][b] = xsimd::fma(Batch::load_aligned(weights + b * kSize), x, z[p][b]);
+        for (size_t b = 0; b < kBatches; ++b) s[p][b] = Batch(0.0F);
+      }
+      for (size_t i = block; i < end; ++i) {
+        const Batch x(in[i]);
+        for (size_t p = 0; p < kPanels; ++p) {
+          const float* weights = panels + (p * inputs + i) * kPanel;
+          for (size_t b = 0; b < kBatches; ++b) {
+            s[p][b] = xsimd::fma(Batch::load_aligned(weights + b * kSize), x, s[p][b]);
+          }
         }
+      }
+      for (size_t p = 0; p < kPanels; ++p) {
+        for (size_t b = 0; b < kBatches; ++b) z[p][b] += s[p][b];
       }
     }
     for (size_t p = 0; p < kPanels; ++p) {

@@ -46,8 +46,8 @@ std::vector<StoredRequest> golden_requests(const fs::path& shared, const Model& 
   while (reader.next(row)) {
     StoredRequest request;
     request.tokens.assign(row.tokens.begin(), row.tokens.end());
-    const double* values = history.data() + requests.size() * kinglet::kHistoryValues;
-    request.numerics.assign(values, values + kinglet::kHistoryValues);
+    const double* values = history.data() + requests.size() * kinglet::features::kHistoryValues;
+    request.numerics.assign(values, values + kinglet::features::kHistoryValues);
     request.numerics.resize(kinglet::kRowNumerics);
     kinglet::features::fill_counts_and_ages(row, request.numerics.data());
     request.flags = kinglet::features::row_flags(row);

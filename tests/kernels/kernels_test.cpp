@@ -170,7 +170,7 @@ TEST_CASE("gemv: every instruction set gives the scalar bits, for every shape, p
   Random random(4);
   for (const size_t panel : {kSlimPanel, kWidePanel}) {
     for (const size_t panels : {1, 2, 3, 4, 5, 47}) {
-      for (const size_t inputs : {1, 2, 3, 31, 32, 33, 100}) {
+      for (const size_t inputs : {1, 2, 3, 31, 63, 64, 65, 127, 128, 129, 200}) {
         const size_t outputs = panel * panels;
         const auto side = inputs % 2 == 0 ? Floats::Side::begin : Floats::Side::end;
         Floats weights(outputs * inputs, side);

@@ -2,8 +2,6 @@
 
 #include <span>
 
-#include "kinglet/features/history_values.h"
-
 namespace kinglet::features {
 namespace {
 
@@ -67,7 +65,7 @@ uint64_t row_flags(const Row& row) noexcept {
 RowFeatures row_features(const Row& row, const formats::HistoryFile& history,
                          const Communities* communities) noexcept {
   RowFeatures features{};
-  history_values(row, history, std::span<double, kHistoryValues>(features.numerics.data(), kHistoryValues));
+  history_values(row, {.history = &history}, std::span<double, kHistoryValues>(features.numerics.data(), kHistoryValues));
   fill_counts_and_ages(row, features.numerics.data());
   features.flags = row_flags(row);
   features.hour = static_cast<uint32_t>(row.tweet_timestamp % kDaySeconds / 3'600);

@@ -10,7 +10,6 @@
 /// (spec section 3). A layout may hold any of them in any order.
 namespace kinglet {
 
-inline constexpr size_t kHistoryValues = 65;
 inline constexpr size_t kRowNumerics = 73;        // history, then counts and ages
 inline constexpr size_t kCommunityNumerics = 4;   // appended to them
 inline constexpr size_t kRowFlags = 12;

@@ -18,7 +18,7 @@ struct ModelImpl;
 
 struct OpenOptions {
   /// Default: $KINGLET_ISA if set, else the fastest this CPU supports.
-  std::optional<kernels::Isa> isa;
+  std::optional<kernels::Isa> isa = std::nullopt;
   /// Also check every tensor's checksum and values, and that the self-tests give the bits they should (reads the whole
   /// file; Model::verify).
   bool verify = false;

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "kinglet/feature_names.h"
+#include "kinglet/features/history_values.h"
 #include "kinglet/formats/history_file.h"
 #include "kinglet/formats/row.h"
 #include "kinglet/request.h"
