@@ -1,0 +1,208 @@
+// What a conversion refuses, ignores and reports.
+#include "kinglet/converter/convert.h"
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+#include "kinglet/converter/tensors.h"
+#include "kinglet/formats/error.h"
+#include "kinglet/model.h"
+#include "support/checkpoint_writer.h"
+#include "support/small_model.h"
+
+namespace {
+
+using kinglet::converter::ConvertOptions;
+using kinglet::converter::ConvertReport;
+using kinglet::converter::ElementType;
+using kinglet::converter::Tensor;
+using kinglet::converter::TensorMap;
+using kinglet::test::error_of;
+using kinglet::test::TempDir;
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+/// A tiny network's sources, whose tensors a test may change before it converts them.
+struct Fixture {
+  Fixture() : sources(kinglet::test::write_model_sources(dir, kinglet::test::tiny_network(), 11)) {
+    tensors = kinglet::converter::read_checkpoint(sources.weights).tensors;
+    options = sources.options();
+  }
+  ConvertReport convert() {
+    kinglet::test::write_safetensors(sources.weights, tensors);
+    return kinglet::converter::convert(options, dir / "m.kinglet");
+  }
+  std::string error() {
+    const std::string message = error_of([&] { convert(); });
+    CHECK(!std::filesystem::exists(dir / "m.kinglet"));
+    return message;
+  }
+  void set_float(const std::string& name, size_t index, float value) {
+    std::memcpy(tensors.at(name).bytes.data() + 4 * index, &value, 4);
+  }
+
+  TempDir dir;
+  kinglet::test::ModelSources sources;
+  TensorMap tensors;
+  ConvertOptions options;
+};
+
+Tensor zeros(std::vector<uint64_t> shape, ElementType type = ElementType::f32) {
+  Tensor tensor;
+  tensor.type = type;
+  tensor.shape = std::move(shape);
+  tensor.bytes.resize(tensor.elements() * kinglet::converter::element_size(type));
+  return tensor;
+}
+
+}  // namespace
+
+TEST_CASE("a conversion reports what it found, used and ignored") {
+  Fixture fixture;
+  fixture.tensors["bn1.num_batches_tracked"] = zeros({}, ElementType::i64);
+  fixture.tensors["extra.weight"] = zeros({2, 3});
+  const ConvertReport report = fixture.convert();
+  CHECK(report.hidden == 5);
+  CHECK(report.depth == 2);
+  CHECK(report.width == 4);
+  CHECK(report.inputs == 2 * 4 + 73 * 16 + 12 + 60);
+  CHECK(report.languages == 3);
+  CHECK(report.layout == "recsys2021");
+  CHECK(report.used.size() == 31);
+  REQUIRE(report.ignored.size() == 2);
+  CHECK(report.ignored[1].first == "extra.weight");
+  CHECK(report.ignored[1].second == "f32 [2, 3]");
+  CHECK(report.file_bytes == std::filesystem::file_size(fixture.dir / "m.kinglet"));
+  kinglet::Model::open(fixture.dir / "m.kinglet", {.verify = true});
+}
+
+TEST_CASE("strict refuses tensors of unknown name, but not step counters") {
+  Fixture fixture;
+  fixture.options.strict = true;
+  fixture.tensors["bn3.num_batches_tracked"] = zeros({}, ElementType::i64);
+  fixture.convert();
+  std::filesystem::remove(fixture.dir / "m.kinglet");
+  fixture.tensors["extra.weight"] = zeros({2, 3});
+  CHECK(contains(fixture.error(), "tensor extra.weight: not part of the network"));
+}
+
+TEST_CASE("every tensor of the network is needed, by name") {
+  const TensorMap all = Fixture().tensors;
+  for (const auto& [name, tensor] : all) {
+    Fixture fixture;
+    fixture.tensors.erase(name);
+    CAPTURE(name);
+    CHECK(contains(fixture.error(), name == "l1.weight" ? "l1.weight" : "tensor " + name + ": missing"));
+  }
+}
+
+TEST_CASE("every tensor of the network must have its shape and be finite") {
+  const TensorMap all = Fixture().tensors;
+  for (const auto& [name, tensor] : all) {
+    CAPTURE(name);
+    Fixture fixture;
+    fixture.tensors.at(name).shape.insert(fixture.tensors.at(name).shape.begin(), 1);
+    CHECK(contains(fixture.error(), "tensor " + name + ": expected"));
+    for (const uint32_t bits : {0x7FC00000U, 0x7F800000U, 0xFF800000U}) {
+      Fixture bad;
+      bad.set_float(name, tensor.elements() - 1, std::bit_cast<float>(bits));
+      CHECK(contains(bad.error(), "tensor " + name + ": element " + std::to_string(tensor.elements() - 1) + " is not finite"));
+    }
+  }
+}
+
+TEST_CASE("integers, negative variances and folded overflow are refused") {
+  Fixture integers;
+  integers.tensors["l2.bias"] = zeros({5}, ElementType::i32);
+  CHECK(contains(integers.error(), "tensor l2.bias: expected floating-point values, found i32"));
+  Fixture variance;
+  variance.set_float("bn2.running_var", 3, -1e-9F);
+  CHECK(contains(variance.error(), "tensor bn2.running_var: element 3 is negative"));
+  Fixture overflow;
+  overflow.set_float("bn1.weight", 0, 3e38F);
+  overflow.set_float("bn1.running_var", 0, 0);
+  CHECK(contains(overflow.error(), "does not fit a float"));
+}
+
+TEST_CASE("half, bfloat and double checkpoints convert as their exact values") {
+  Fixture fixture;
+  for (auto& [name, tensor] : fixture.tensors) {  // values that every type holds
+    for (size_t i = 0; i < tensor.elements(); ++i) {
+      const float value = static_cast<float>(static_cast<int>(i % 7) - 3) / 4;
+      fixture.set_float(name, i, name.ends_with("running_var") ? 1.0F : value);
+    }
+  }
+  fixture.convert();
+  const std::string expected = kinglet::test::read_file(fixture.dir / "m.kinglet").substr(1 << 14);
+  for (auto& [name, tensor] : fixture.tensors) {
+    Tensor wide = zeros(tensor.shape, ElementType::f64);
+    const std::vector<double> values = tensor.to_f64();
+    std::memcpy(wide.bytes.data(), values.data(), wide.bytes.size());
+    tensor = wide;
+  }
+  fixture.convert();
+  CHECK(kinglet::test::read_file(fixture.dir / "m.kinglet").substr(1 << 14) == expected);
+}
+
+TEST_CASE("the sketch's width must be whole and agree with codebook and options") {
+  Fixture width;
+  width.options.width = 5;
+  CHECK(contains(width.error(), "that makes the width 4, expected 5"));
+  Fixture depth;
+  depth.options.depth = 3;
+  CHECK(contains(depth.error(), "--depth: 3, but the codebook has 2"));
+  Fixture communities;
+  communities.options.communities = true;
+  CHECK(contains(communities.error(), "with communities"));
+  Fixture code;
+  kinglet::test::write_file(code.sources.codebook, R"({"7": [1, 9]})");
+  CHECK(contains(code.error(), "token 7: code 9 at depth 1, expected 4 to 7"));
+  Fixture uneven;
+  kinglet::test::write_file(uneven.sources.codebook, R"({"7": [1, 2, 3]})");
+  CHECK(contains(uneven.error(), "no whole width for depth 3"));
+}
+
+TEST_CASE("an empty codebook takes depth and width from the options") {
+  Fixture fixture;
+  kinglet::test::write_file(fixture.sources.codebook, "{}");
+  fixture.options.depth = 2;
+  fixture.options.width = 4;
+  CHECK(fixture.convert().tokens_with_codes == 0);
+  fixture.options.depth = fixture.options.width = std::nullopt;
+  std::filesystem::remove(fixture.dir / "m.kinglet");
+  CHECK(contains(fixture.error(), "no whole width for depth 20"));
+}
+
+TEST_CASE("languages need rows 0, 1, 2 ... and one row more in the table") {
+  Fixture gap;
+  kinglet::test::write_file(gap.sources.languages, R"({"A": 0, "B": 2})");
+  CHECK(contains(gap.error(), "'B': row 2, expected the rows 0, 1, 2"));
+  Fixture many;
+  kinglet::test::write_file(many.sources.languages, R"({"A": 0, "B": 1, "C": 2, "D": 3})");
+  CHECK(contains(many.error(), "tensor language.weight: 4 rows for 4 languages"));
+}
+
+TEST_CASE("the same input gives the same bytes, and names no path and no time") {
+  Fixture fixture;
+  fixture.convert();
+  const std::string first = kinglet::test::read_file(fixture.dir / "m.kinglet");
+  fixture.convert();
+  CHECK(kinglet::test::read_file(fixture.dir / "m.kinglet") == first);
+  CHECK(!contains(first, fixture.dir.path().string()));
+}
+
+TEST_CASE("a full disk or an interruption leaves no file, and an older one untouched") {
+  Fixture fixture;
+  kinglet::test::write_file(fixture.dir / "m.kinglet", "old");
+  {
+    const kinglet::test::FileSizeLimit limit(100'000);
+    CHECK(contains(error_of([&] { kinglet::converter::convert(fixture.options, fixture.dir / "m.kinglet"); }), "cannot write"));
+  }
+  const auto interrupt = [](std::string_view stage, uint64_t, uint64_t, std::string_view) {
+    if (stage == "writing") throw kinglet::Interrupted();
+  };
+  error_of([&] { kinglet::converter::convert(fixture.options, fixture.dir / "m.kinglet", interrupt); });
+  CHECK(kinglet::test::read_file(fixture.dir / "m.kinglet") == "old");
+  CHECK(std::distance(std::filesystem::directory_iterator(fixture.dir.path()), {}) == 4);
+}
