@@ -13,6 +13,7 @@ using formats::PackedCounts;
 __extension__ using Wide = unsigned __int128;
 
 constexpr size_t kMaxProbes = 1'024;
+constexpr size_t kMinSlots = 4 * kMaxProbes;
 constexpr uint64_t kTopBits = [] {
   uint64_t bits = 0;
   for (unsigned c = 0; c < PackedCounts::kCounters; ++c)
@@ -48,10 +49,17 @@ void sort_nearly_sorted(std::span<Record> records) {
 
 CounterMap::CounterMap(const std::filesystem::path& output, uint64_t memory_bytes,
                        SortedRuns::Merging merging)
-    : slots_(std::max<size_t>(memory_bytes / sizeof(Record), 2 * kMaxProbes)),
-      homes_(slots_.size() - kMaxProbes),
-      limit_(homes_ / 5 * 4),
-      runs_(output, memory_bytes / 4, combine_counters, std::move(merging)) {}
+    : max_slots_(std::max<size_t>(memory_bytes / sizeof(Record), kMinSlots)),
+      runs_(output, memory_bytes / 4, combine_counters, std::move(merging)) {
+  resize(kMinSlots);
+}
+
+void CounterMap::resize(size_t slots) {
+  slots_.assign(slots, Record{});
+  homes_ = slots - kMaxProbes;
+  limit_ = homes_ / 5 * 4;
+  keys_ = 0;
+}
 
 /// The slot grows with the key, so that the table's order is nearly the keys' order.
 size_t CounterMap::home(Fingerprint key) const noexcept {
@@ -65,26 +73,53 @@ void CounterMap::add(Fingerprint key, uint64_t increments) {
   if (due.key != 0) apply(due);
 }
 
-void CounterMap::apply(const Record& pending) {
-  const size_t first = home(pending.key);
-  size_t at = first;
-  while (slots_[at].key != pending.key && slots_[at].key != 0) {
-    if (++at - first == kMaxProbes) {
-      spill();
-      at = first;
-    }
+/// The key's slot or the free one where it belongs; null if it is too far from home.
+Record* CounterMap::slot_of(Fingerprint key) noexcept {
+  Record* const first = &slots_[home(key)];
+  for (Record* slot = first; slot != first + kMaxProbes; ++slot) {
+    if (slot->key == key || slot->key == 0) return slot;
   }
-  Record& slot = slots_[at];
-  if (slot.key == 0) {
-    slot.key = pending.key;
+  return nullptr;
+}
+
+void CounterMap::apply(const Record& pending) {
+  Record* slot = slot_of(pending.key);
+  while (slot == nullptr || (slot->key == 0 && keys_ == limit_)) {
+    make_room();
+    slot = slot_of(pending.key);
+  }
+  if (slot->key == 0) {
+    slot->key = pending.key;
     ++keys_;
   }
-  slot.value += pending.value;
-  if ((slot.value & kTopBits) != 0) {  // long before a field could overflow
-    saturated_.push_back(slot);
-    slot.value = 0;
+  slot->value += pending.value;
+  if ((slot->value & kTopBits) != 0) {  // long before a field could overflow
+    saturated_.push_back(*slot);
+    slot->value = 0;
   }
-  if (keys_ >= limit_) spill();
+}
+
+void CounterMap::make_room() {
+  if (slots_.size() < max_slots_ && keys_ == limit_) {
+    grow();
+  } else {
+    spill();
+  }
+}
+
+void CounterMap::grow() {
+  const std::vector<Record> old = std::move(slots_);
+  resize(std::min(old.size() * 2, max_slots_));
+  for (const Record& record : old) {
+    if (record.key == 0) continue;
+    Record* slot = slot_of(record.key);
+    if (slot == nullptr) {  // keys that are not random
+      saturated_.push_back(record);
+      continue;
+    }
+    keys_ += slot->key == 0 ? 1 : 0;
+    *slot = record;
+  }
 }
 
 void CounterMap::spill() {

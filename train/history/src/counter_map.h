@@ -30,13 +30,18 @@ class CounterMap {
  private:
   static constexpr size_t kPending = 32;
 
+  void resize(size_t slots);
   size_t home(formats::Fingerprint key) const noexcept;
+  Record* slot_of(formats::Fingerprint key) noexcept;
   void apply(const Record& pending);
+  void make_room();
+  void grow();
   void spill();
 
+  size_t max_slots_;
   std::vector<Record> slots_;  // key 0 = free
-  size_t homes_;               // slots that can be a key's first; kMaxProbes more follow
-  size_t limit_;               // keys before the table counts as full
+  size_t homes_ = 0;           // slots that can be a key's first; kMaxProbes more follow
+  size_t limit_ = 0;           // keys before the table counts as full
   size_t keys_ = 0;
   std::vector<Record> saturated_;  // counters that left the table because a field was half full
   std::array<Record, kPending> pending_{};
