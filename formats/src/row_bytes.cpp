@@ -11,14 +11,15 @@ constexpr bool is_plain(unsigned char byte) noexcept {
   return byte < 0x80 && !is_control_byte(byte);
 }
 
-// Free of branches and of a fixed length, so that compilers turn it into vector code.
+// Free of branches, of a fixed length and all in bytes, so that compilers turn it into vector code. As signed
+// numbers, the bytes from 0x80 on are below the space, as control bytes are.
 bool is_plain_block(const unsigned char* bytes) noexcept {
-  unsigned refused = 0;
+  unsigned char refused = 0;
   for (size_t i = 0; i < kBlock; ++i) {
-    const unsigned byte = bytes[i];
-    refused |= static_cast<unsigned>(byte >= 0x7f) |
-               (static_cast<unsigned>(byte < 0x20) & static_cast<unsigned>(byte != '\x01') &
-                static_cast<unsigned>(byte != '\t'));
+    const auto byte = static_cast<signed char>(bytes[i]);
+    const bool low = byte < 0x20;
+    const bool separator = (byte == '\x01') | (byte == '\t');
+    refused |= static_cast<unsigned char>((low & !separator) | (byte == 0x7f));
   }
   return refused == 0;
 }
@@ -59,9 +60,13 @@ size_t find_refused_byte(std::string_view line) noexcept {
   const auto* bytes = reinterpret_cast<const unsigned char*>(line.data());
   size_t at = 0;
   while (at < line.size()) {
-    if (line.size() - at >= kBlock && is_plain_block(bytes + at)) {
-      at += kBlock;
-      continue;
+    if (line.size() >= kBlock) {
+      // The last block overlaps the one before it.
+      const size_t start = std::min(at, line.size() - kBlock);
+      if (is_plain_block(bytes + start)) {
+        at = start + kBlock;
+        continue;
+      }
     }
     // The last sequence may end behind the block: the next block starts where it does.
     const size_t end = std::min(at + kBlock, line.size());

@@ -103,6 +103,7 @@ constexpr size_t kReaderBytes =
 TEST_CASE("parsing allocates nothing: small rows, the largest lists, and refused rows") {
   std::mt19937_64 random(1);
   std::vector<std::string> lines;
+  lines.reserve(800);
   for (int i = 0; i < 500; ++i) lines.push_back(kinglet::test::line_of(kinglet::test::random_row(random)));
   lines.push_back(kinglet::test::line_of(large_row()));
   for (int i = 0; i < 200; ++i) lines.push_back(lines[static_cast<size_t>(i)].substr(0, 40));

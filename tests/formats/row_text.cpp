@@ -16,6 +16,7 @@ std::string label_text(int64_t seconds) {
 
 std::string join_tokens(const std::vector<uint32_t>& tokens) {
   std::vector<std::string> items;
+  items.reserve(tokens.size());
   for (const uint32_t token : tokens) items.push_back(std::to_string(token));
   return join(items, '\t');
 }

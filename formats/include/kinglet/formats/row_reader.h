@@ -85,8 +85,8 @@ struct RowError {
 /// '-5'". `line` is the one that was parsed.
 std::string describe(const RowError& error, std::string_view line);
 
-/// Parses one line at a time, each by itself (spec section 1). All memory, 1.25 MiB for the longest lists, is booked and
-/// touched by the constructor. One thread at a time; one parser a thread.
+/// Parses one line at a time, each by itself (spec section 1). All memory, 1.25 MiB for the longest lists, is
+/// booked and touched by the constructor. One thread at a time; one parser a thread.
 class RowParser {
  public:
   RowParser();
