@@ -19,11 +19,16 @@ namespace {
 std::atomic<size_t> allocated{0};
 std::atomic<size_t> allocated_peak{0};
 
-void* counted(size_t size) {
+void* counted(size_t size, const std::nothrow_t& /*nothrow*/) noexcept {
   void* memory = std::malloc(size);
-  if (memory == nullptr) throw std::bad_alloc();
   const size_t now = allocated += ::malloc_usable_size(memory);
   if (now > allocated_peak) allocated_peak = now;
+  return memory;
+}
+
+void* counted(size_t size) {
+  void* memory = counted(size, std::nothrow);
+  if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
 
@@ -39,6 +44,12 @@ void* operator new(size_t size) {
 }
 void* operator new[](size_t size) {
   return counted(size);
+}
+void* operator new(size_t size, const std::nothrow_t& nothrow) noexcept {
+  return counted(size, nothrow);
+}
+void* operator new[](size_t size, const std::nothrow_t& nothrow) noexcept {
+  return counted(size, nothrow);
 }
 void operator delete(void* memory) noexcept {
   discounted(memory);

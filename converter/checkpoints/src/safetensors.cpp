@@ -182,8 +182,9 @@ std::string header_text(const TensorMap& tensors) {
   uint64_t offset = 0;
   for (const auto& [name, tensor] : tensors) {
     if (text.size() > 1) text += ',';
-    const auto type = std::find_if(kTypes.begin(), kTypes.end(),
-                                   [&](const auto& known) { return known.second == tensor.type; });
+    const auto type = std::find_if(kTypes.begin(), kTypes.end(), [wanted = tensor.type](const auto& known) {
+      return known.second == wanted;
+    });
     text += '"' + name + R"(":{"dtype":")" + std::string(type->first) + R"(","shape":[)";
     for (size_t dimension = 0; dimension < tensor.shape.size(); ++dimension) {
       if (dimension > 0) text += ',';
