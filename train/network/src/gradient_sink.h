@@ -1,0 +1,17 @@
+#pragma once
+
+#include <cstddef>
+
+namespace kinglet::train {
+
+/// What is done with a gradient as soon as it is known: nothing keeps all of them. Each parameter's comes
+/// once a step, when nothing of the step needs its value any more. take() is called from several threads for
+/// disjoint ranges.
+class GradientSink {
+ public:
+  virtual ~GradientSink() = default;
+  /// `gradient` of the `size` parameters from place `offset` of the parameter array.
+  virtual void take(size_t offset, const float* gradient, size_t size) = 0;
+};
+
+}  // namespace kinglet::train

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "batch.h"
+#include "gradient_sink.h"
+#include "parameters.h"
+
+namespace kinglet::train {
+
+/// The sketch's share of the first layer. Only non-zero inputs cost anything: forward sums their rows of the
+/// weights, backward the rows of the gradient in which an input is non-zero. Both go block of columns by
+/// block of columns, so that what is read again and again, the block's weights or its gradient, fits the
+/// second-level cache.
+class SketchLayer {
+ public:
+  explicit SketchLayer(const ParameterLayout& layout) : layout_(layout) {}
+
+  /// out[row][column] = sum over the row's inputs; rows are layout.columns() apart.
+  void forward(const SketchBatch& sketch, const float* parameters, float* out) const;
+
+  /// Hands the gradient of the weights to `sink`, given that of forward()'s output.
+  void backward(const SketchBatch& sketch, const float* gradient, GradientSink& sink);
+
+ private:
+  void list_by_input(const SketchBatch& sketch);
+
+  const ParameterLayout& layout_;
+  // The batch the other way round: for each input the rows in which it is non-zero, ascending.
+  std::vector<uint32_t> input_start_;
+  std::vector<uint32_t> rows_;
+  std::vector<float> values_;
+};
+
+}  // namespace kinglet::train
