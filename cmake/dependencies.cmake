@@ -25,3 +25,7 @@ target_include_directories(kinglet_flatbuffers SYSTEM INTERFACE ${KINGLET_FLATBU
 add_library(kinglet_xsimd INTERFACE)
 add_library(kinglet::xsimd ALIAS kinglet_xsimd)
 target_include_directories(kinglet_xsimd SYSTEM INTERFACE ${KINGLET_XSIMD_INCLUDE})
+
+if(KINGLET_TRAIN)
+  find_package(Eigen3 REQUIRED)
+endif()
