@@ -29,7 +29,9 @@ if(KINGLET_WERROR)
 endif()
 if(KINGLET_SANITIZE)
   target_compile_options(kinglet_options INTERFACE
-    -fsanitize=${KINGLET_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -g1)
+    -fsanitize=${KINGLET_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -g1
+    # g++ 12 is wrong about std::optional where it instruments.
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   target_link_options(kinglet_options INTERFACE -fsanitize=${KINGLET_SANITIZE})
 endif()
 if(KINGLET_FUZZ)
