@@ -1,7 +1,6 @@
-// The full-size network (hidden 1,500; random weights: time does not depend on them) at batch 1, and its kernels, on every
-// instruction set of this CPU. Bytes a second are those of the weights and rows that a call reads.
-#include <benchmark/benchmark.h>
-
+// The full-size network (hidden 1,500; random weights: time does not depend on them) at batch 1, and its
+// kernels, on every instruction set of this CPU. Bytes a second are those of the weights and rows that a call
+// reads.
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
@@ -9,9 +8,12 @@
 #include <string>
 #include <vector>
 
+#include <benchmark/benchmark.h>
+
 #include "kinglet/converter/convert.h"
 #include "kinglet/kernels/kernels.h"
 #include "kinglet/session.h"
+
 #include "synthetic/synthetic.h"
 
 namespace {
@@ -41,7 +43,8 @@ void gemv(benchmark::State& state, const KernelTable* table) {
   const Floats bias = make_floats(kPadded);
   const Floats out = make_floats(kPadded);
   for (auto _ : state) {
-    table->gemv_f32(weights.get(), kinglet::kernels::kWidePanel, kHidden, kPadded, in.get(), bias.get(), {}, out.get());
+    table->gemv_f32(weights.get(), kinglet::kernels::kWidePanel, kHidden, kPadded, in.get(), bias.get(), {},
+                    out.get());
     benchmark::ClobberMemory();
   }
   state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * kHidden * kPadded * sizeof(float)));
@@ -52,12 +55,14 @@ void add_rows(benchmark::State& state, const KernelTable* table) {
   const Floats rows = make_floats(kRows * 2 * kPadded);
   const Floats sum = make_floats(2 * kPadded);
   std::vector<RowTerm> terms;
-  for (uint32_t i = 0; i < 550; ++i) terms.push_back({static_cast<uint32_t>(i * 2'654'435'761U % kRows), 1.0F});
+  for (uint32_t i = 0; i < 550; ++i)
+    terms.push_back({static_cast<uint32_t>(i * 2'654'435'761U % kRows), 1.0F});
   for (auto _ : state) {
     table->add_rows_f32(rows.get(), 2 * kPadded, 2 * kPadded, terms.data(), terms.size(), 0.2F, sum.get());
     benchmark::ClobberMemory();
   }
-  state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * terms.size() * 2 * kPadded * sizeof(float)));
+  state.SetBytesProcessed(
+      static_cast<int64_t>(state.iterations() * terms.size() * 2 * kPadded * sizeof(float)));
 }
 
 /// The model's file is made once and shared by all benchmarks.
@@ -68,7 +73,8 @@ const std::filesystem::path& full_size_model() {
     const std::filesystem::path dir(folder);
     kinglet::synthetic::write_checkpoint({}, dir / "weights.safetensors");
     kinglet::synthetic::write_codebook({}, 30'522, dir / "codebook.json");
-    kinglet::synthetic::write_languages(kinglet::synthetic::SyntheticWorld().language_names(), dir / "languages.json");
+    kinglet::synthetic::write_languages(kinglet::synthetic::SyntheticWorld().language_names(),
+                                        dir / "languages.json");
     kinglet::converter::ConvertOptions options;
     options.weights = dir / "weights.safetensors";
     options.codebook = dir / "codebook.json";
@@ -105,8 +111,10 @@ int main(int argc, char** argv) {
     const std::string name(kinglet::kernels::isa_name(isa));
     const KernelTable* table = kinglet::kernels::table_of(isa);
     benchmark::RegisterBenchmark(("gemv_f32/" + name).c_str(), gemv, table)->Unit(benchmark::kMicrosecond);
-    benchmark::RegisterBenchmark(("add_rows_f32/" + name).c_str(), add_rows, table)->Unit(benchmark::kMicrosecond);
-    benchmark::RegisterBenchmark(("score_request/" + name).c_str(), score_request, isa)->Unit(benchmark::kMicrosecond);
+    benchmark::RegisterBenchmark(("add_rows_f32/" + name).c_str(), add_rows, table)
+        ->Unit(benchmark::kMicrosecond);
+    benchmark::RegisterBenchmark(("score_request/" + name).c_str(), score_request, isa)
+        ->Unit(benchmark::kMicrosecond);
   }
   benchmark::RegisterBenchmark("open_model", open_model)->Unit(benchmark::kMicrosecond);
   benchmark::Initialize(&argc, argv);

@@ -1,10 +1,11 @@
-#include <fmt/format.h>
+#include "kinglet/converter/convert.h"
+
+#include <memory>
 
 #include <CLI/CLI.hpp>
-#include <memory>
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "kinglet/converter/convert.h"
 #include "progress.h"
 #include "verbs.h"
 
@@ -53,10 +54,11 @@ void print_text(const converter::ConvertReport& report, const std::filesystem::p
              report.key_prefix.empty() ? "" : fmt::format(", key prefix '{}'", report.key_prefix));
   print_pairs("used", report.used);
   if (!report.ignored.empty()) print_pairs("ignored", report.ignored);
-  fmt::print("layout   {}: {} inputs, sketch {} x {}, hidden {}, {} parameters\n", report.layout, report.inputs,
-             report.depth, report.width, report.hidden, report.parameters);
+  fmt::print("layout   {}: {} inputs, sketch {} x {}, hidden {}, {} parameters\n", report.layout,
+             report.inputs, report.depth, report.width, report.hidden, report.parameters);
   fmt::print("codebook {} tokens with codes; {} languages\n", report.tokens_with_codes, report.languages);
-  fmt::print("wrote    {}: {} bytes, verified on every instruction set of this CPU\n", output.string(), report.file_bytes);
+  fmt::print("wrote    {}: {} bytes, verified on every instruction set of this CPU\n", output.string(),
+             report.file_bytes);
 }
 
 void run(const Arguments& arguments) {
@@ -74,16 +76,21 @@ void run(const Arguments& arguments) {
 }  // namespace
 
 void add_convert(CLI::App& app) {
-  CLI::App* verb = app.add_subcommand("convert", "Turn a trained checkpoint, a codebook and a language table into a model file");
+  CLI::App* verb = app.add_subcommand(
+      "convert", "Turn a trained checkpoint, a codebook and a language table into a model file");
   auto arguments = std::make_shared<Arguments>();
   converter::ConvertOptions& options = arguments->options;
-  verb->add_option("--weights", options.weights, "Checkpoint: torch.save's zip format, safetensors or npz")->required();
-  verb->add_option("--codebook", options.codebook, "JSON: token id -> absolute codes; {} for none")->required();
-  verb->add_option("--languages", options.languages, "JSON or pickled dict: hashed language -> row")->required();
+  verb->add_option("--weights", options.weights, "Checkpoint: torch.save's zip format, safetensors or npz")
+      ->required();
+  verb->add_option("--codebook", options.codebook, "JSON: token id -> absolute codes; {} for none")
+      ->required();
+  verb->add_option("--languages", options.languages, "JSON or pickled dict: hashed language -> row")
+      ->required();
   verb->add_option("-o,--output", arguments->output, "Model file to write")->required();
   verb->add_option("--depth", options.depth, "Sketch depth where the codebook is empty [20]");
   verb->add_option("--width", options.width, "Sketch width where the codebook is empty [256]");
-  verb->add_flag("--communities", options.communities, "The network has the community features (77 numeric, 16 flags)");
+  verb->add_flag("--communities", options.communities,
+                 "The network has the community features (77 numeric, 16 flags)");
   verb->add_flag("--strict", options.strict, "Refuse tensors that the network does not use");
   verb->add_flag("--json", arguments->json, "Report as JSON");
   verb->callback([arguments] { run(*arguments); });

@@ -1,11 +1,12 @@
-#include <fmt/format.h>
-#include <fmt/ranges.h>
+#include <memory>
 
 #include <CLI/CLI.hpp>
-#include <memory>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "kinglet/formats/model_file.h"
+
 #include "verbs.h"
 
 namespace kinglet::cli {
@@ -21,14 +22,17 @@ struct Arguments {
 std::string packing_text(const fbs::Tensor& tensor) {
   if (tensor.packing() == fbs::Packing::panels) return fmt::format("panels of {}", tensor.panel());
   const uint64_t columns = tensor.shape()->Get(tensor.shape()->size() - 1);
-  return tensor.padded_columns() == columns ? "rows" : fmt::format("rows padded to {}", tensor.padded_columns());
+  return tensor.padded_columns() == columns ? "rows"
+                                            : fmt::format("rows padded to {}", tensor.padded_columns());
 }
 
 const char* type_text(const fbs::Tensor& tensor) {
   return tensor.type() == fbs::ElementType::u16 ? "u16" : "f32";
 }
 
-std::string optional_text(const flatbuffers::String* text) { return text == nullptr ? "" : text->str(); }
+std::string optional_text(const flatbuffers::String* text) {
+  return text == nullptr ? "" : text->str();
+}
 
 ordered_json tensor_json(const fbs::Tensor& tensor) {
   return {{"name", tensor.name()->str()},
@@ -41,16 +45,18 @@ ordered_json tensor_json(const fbs::Tensor& tensor) {
 }
 
 ordered_json layout_json(const fbs::FeatureLayout& layout) {
-  ordered_json json = {{"name", layout.name()->str()},
-                       {"inputs", layout.inputs()},
-                       {"sketch", {{"depth", layout.sketch()->depth()}, {"width", layout.sketch()->width()}}}};
+  ordered_json json = {
+      {"name", layout.name()->str()},
+      {"inputs", layout.inputs()},
+      {"sketch", {{"depth", layout.sketch()->depth()}, {"width", layout.sketch()->width()}}}};
   for (const fbs::Numeric* numeric : *layout.numerics()) {
     const fbs::Encoding* encoding = layout.encodings()->Get(numeric->encoding());
     json["numerics"].push_back({{"name", numeric->name()->str()}, {"encoding", encoding->name()->str()}});
   }
   for (const fbs::Flag* flag : *layout.flags()) json["flags"].push_back(flag->name()->str());
   for (const fbs::Embedding* embedding : *layout.embeddings()) {
-    json["embeddings"].push_back({{"name", embedding->name()->str()}, {"categories", embedding->categories()}});
+    json["embeddings"].push_back(
+        {{"name", embedding->name()->str()}, {"categories", embedding->categories()}});
   }
   return json;
 }
@@ -65,22 +71,25 @@ ordered_json plan_json(const fbs::Plan& plan) {
     if (step->addends() != nullptr) {
       for (const fbs::Addend* addend : *step->addends()) addends.push_back(addend->value()->str());
     }
-    json["steps"].push_back({{"name", step->name()->str()},
-                             {"input", step->input()->str()},
-                             {"weights", optional_text(step->weights())},
-                             {"addends", addends},
-                             {"activation", step->activation() == fbs::Activation::leaky_relu ? "leaky_relu" : "none"}});
+    json["steps"].push_back(
+        {{"name", step->name()->str()},
+         {"input", step->input()->str()},
+         {"weights", optional_text(step->weights())},
+         {"addends", addends},
+         {"activation", step->activation() == fbs::Activation::leaky_relu ? "leaky_relu" : "none"}});
   }
   return json;
 }
 
 ordered_json provenance_json(const fbs::Provenance& provenance) {
-  ordered_json json = {{"converter", provenance.converter()->str()}, {"options", provenance.options()->str()}};
+  ordered_json json = {{"converter", provenance.converter()->str()},
+                       {"options", provenance.options()->str()}};
   for (const fbs::Source* source : *provenance.sources()) {
-    json["sources"].push_back({{"role", source->role()->str()},
-                               {"format", source->format()->str()},
-                               {"bytes", source->bytes()},
-                               {"xxh3_128", formats::to_hex({source->checksum_low(), source->checksum_high()})}});
+    json["sources"].push_back(
+        {{"role", source->role()->str()},
+         {"format", source->format()->str()},
+         {"bytes", source->bytes()},
+         {"xxh3_128", formats::to_hex({source->checksum_low(), source->checksum_high()})}});
   }
   return json;
 }
@@ -107,13 +116,14 @@ void print_steps(const fbs::Plan& plan) {
     fmt::print("  {:<12} = first layer, {} outputs\n", block->name()->str(), block->width());
   }
   for (const fbs::Step* step : *plan.steps()) {
-    std::string line = step->weights() == nullptr ? step->input()->str()
-                                                  : fmt::format("{} x {} + bias", step->weights()->str(), step->input()->str());
+    std::string line = step->weights() == nullptr
+                           ? step->input()->str()
+                           : fmt::format("{} x {} + bias", step->weights()->str(), step->input()->str());
     if (step->addends() != nullptr) {
       for (const fbs::Addend* addend : *step->addends()) {
         line += addend->scale() == nullptr ? " + " + addend->value()->str()
-                                           : fmt::format(" + {} x {} + {}", addend->scale()->str(), addend->value()->str(),
-                                                         addend->shift()->str());
+                                           : fmt::format(" + {} x {} + {}", addend->scale()->str(),
+                                                         addend->value()->str(), addend->shift()->str());
       }
     }
     const bool leaky = step->activation() == fbs::Activation::leaky_relu;
@@ -124,19 +134,20 @@ void print_steps(const fbs::Plan& plan) {
 void print_text(const formats::ModelFile& file) {
   const fbs::Model& header = file.header();
   const fbs::FeatureLayout& layout = *header.layout();
-  fmt::print("{}: kinglet model, format {}, {}, {} bytes ({} of header)\n", file.path(), header.format_version(),
-             header.precision()->str(), file.file_length(), file.header_length());
-  fmt::print("layout {}: {} inputs = sketch {} x {}, {} numeric features, {} flags", layout.name()->str(), layout.inputs(),
-             layout.sketch()->depth(), layout.sketch()->width(), layout.numerics()->size(), layout.flags()->size());
+  fmt::print("{}: kinglet model, format {}, {}, {} bytes ({} of header)\n", file.path(),
+             header.format_version(), header.precision()->str(), file.file_length(), file.header_length());
+  fmt::print("layout {}: {} inputs = sketch {} x {}, {} numeric features, {} flags", layout.name()->str(),
+             layout.inputs(), layout.sketch()->depth(), layout.sketch()->width(), layout.numerics()->size(),
+             layout.flags()->size());
   for (const fbs::Embedding* embedding : *layout.embeddings()) {
     fmt::print(", {} ({})", embedding->name()->str(), embedding->categories());
   }
-  fmt::print("\n{} parameters, {} languages, {} self-tests\n", header.parameters(), header.languages()->size(),
-             header.self_tests()->size());
+  fmt::print("\n{} parameters, {} languages, {} self-tests\n", header.parameters(),
+             header.languages()->size(), header.self_tests()->size());
   fmt::print("plan {}\n", header.plan()->name()->str());
   print_steps(*header.plan());
-  fmt::print("tensors\n  {:<20} {:<4} {:<16} {:<22} {:>12} {:>12}  {}\n", "name", "type", "shape", "packing", "offset",
-             "bytes", "xxh3-128");
+  fmt::print("tensors\n  {:<20} {:<4} {:<16} {:<22} {:>12} {:>12}  {}\n", "name", "type", "shape", "packing",
+             "offset", "bytes", "xxh3-128");
   for (const fbs::Tensor* tensor : *header.tensors()) {
     const std::vector<uint64_t> shape(tensor->shape()->begin(), tensor->shape()->end());
     fmt::print("  {:<20} {:<4} {:<16} {:<22} {:>12} {:>12}  {}\n", tensor->name()->str(), type_text(*tensor),

@@ -1,11 +1,12 @@
-#include <fmt/format.h>
-
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
 #include <optional>
 
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
 #include "kinglet/kinglet.h"
+
 #include "progress.h"
 #include "verbs.h"
 
@@ -61,9 +62,9 @@ void append_scores(const Row& row, const Scores& scores, std::string& text) {
   append_field(row.tweet_id, text);
   text += ',';
   append_field(row.reader_id, text);
-  fmt::format_to(std::back_inserter(text), ",{:.9g},{:.9g},{:.9g},{:.9g}\n", scores.probability(Target::reply),
-                 scores.probability(Target::retweet), scores.probability(Target::quote),
-                 scores.probability(Target::like));
+  fmt::format_to(std::back_inserter(text), ",{:.9g},{:.9g},{:.9g},{:.9g}\n",
+                 scores.probability(Target::reply), scores.probability(Target::retweet),
+                 scores.probability(Target::quote), scores.probability(Target::like));
 }
 
 void run(const Arguments& arguments) {
@@ -95,7 +96,8 @@ void run(const Arguments& arguments) {
 }  // namespace
 
 void add_score(CLI::App& app) {
-  CLI::App* verb = app.add_subcommand("score", "Write the four probabilities of every row, as CSV in row order");
+  CLI::App* verb =
+      app.add_subcommand("score", "Write the four probabilities of every row, as CSV in row order");
   auto arguments = std::make_shared<Arguments>();
   verb->add_option("--model", arguments->model, "Model file (kinglet convert)")->required();
   verb->add_option("--history", arguments->history, "History file (kinglet history build)")->required();

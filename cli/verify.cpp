@@ -1,10 +1,11 @@
-#include <fmt/format.h>
+#include <memory>
 
 #include <CLI/CLI.hpp>
-#include <memory>
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "kinglet/model.h"
+
 #include "verbs.h"
 
 namespace kinglet::cli {

@@ -1,4 +1,5 @@
-// Compiled with -mavx2 -mfma, this file alone. xsimd's fma3<avx2> fuses; plain avx2 would multiply, round and add.
+// Compiled with -mavx2 -mfma, this file alone. xsimd's fma3<avx2> fuses; plain avx2 would multiply, round and
+// add.
 #include "simd/kernels_f32.h"
 #include "tables.h"
 

@@ -1,6 +1,7 @@
 #include "kinglet/kernels/isa.h"
 
 #include "kinglet/kernels/kernels.h"
+
 #include "tables.h"
 
 namespace kinglet::kernels {
@@ -37,7 +38,9 @@ const Entry* entry_of(Isa isa) noexcept {
 
 }  // namespace
 
-std::span<const Isa> built_isas() noexcept { return kBuilt.isas; }
+std::span<const Isa> built_isas() noexcept {
+  return kBuilt.isas;
+}
 
 bool supported(Isa isa) noexcept {
   switch (isa) {

@@ -2,11 +2,12 @@
 
 #include <algorithm>
 
-#include "fold.h"
 #include "kinglet/converter/tensors.h"
 #include "kinglet/converter/vocabulary.h"
 #include "kinglet/formats/error.h"
 #include "kinglet/request.h"
+
+#include "fold.h"
 #include "layout_builder.h"
 #include "network.h"
 #include "pack.h"
@@ -28,9 +29,10 @@ std::unique_ptr<fbs::SourceT> source_of(const std::string& role, const std::stri
   return source;
 }
 
-/// [tokens][depth] codes within their depth; a token without codes holds kNoCode everywhere. Never empty, so that the
-/// tensor has a shape.
-std::vector<uint16_t> relative_codes(const CodebookJson& codebook, SketchShape sketch, const std::string& file) {
+/// [tokens][depth] codes within their depth; a token without codes holds kNoCode everywhere. Never empty, so
+/// that the tensor has a shape.
+std::vector<uint16_t> relative_codes(const CodebookJson& codebook, SketchShape sketch,
+                                     const std::string& file) {
   std::vector<uint16_t> codes(std::max<uint64_t>(codebook.token_limit, 1) * sketch.depth, formats::kNoCode);
   for (size_t i = 0; i < codebook.codes.size(); ++i) {
     const uint32_t code = codebook.codes[i];
@@ -60,8 +62,9 @@ void add_languages(const LanguageTable& languages, const Network& network, const
                    fbs::ModelT& header) {
   for (size_t i = 0; i < languages.size(); ++i) {
     if (languages[i].second != i) {
-      throw Error(options.languages.string(), "'" + languages[i].first + "'",
-                  "row " + std::to_string(languages[i].second) + ", expected the rows 0, 1, 2, ... without a gap");
+      throw Error(
+          options.languages.string(), "'" + languages[i].first + "'",
+          "row " + std::to_string(languages[i].second) + ", expected the rows 0, 1, 2, ... without a gap");
     }
     auto language = std::make_unique<fbs::LanguageT>();
     language->name = languages[i].first;
@@ -70,8 +73,8 @@ void add_languages(const LanguageTable& languages, const Network& network, const
   }
   if (network.language.categories <= languages.size()) {
     throw Error(options.weights.string(), "tensor language.weight",
-                std::to_string(network.language.categories) + " rows for " + std::to_string(languages.size()) +
-                    " languages and one row for all others");
+                std::to_string(network.language.categories) + " rows for " +
+                    std::to_string(languages.size()) + " languages and one row for all others");
   }
   header.unknown_language = static_cast<uint32_t>(languages.size());
 }
@@ -90,12 +93,13 @@ void add_provenance(const ConvertOptions& options, const std::string& weights_fo
 
 void check_strict(const TensorUse& use, const ConvertOptions& options) {
   if (!options.strict || use.unknown.empty()) return;
-  throw Error(options.weights.string(), "tensor " + use.unknown.front(),
-              "not part of the network, and --strict was given (" + std::to_string(use.unknown.size()) + " such)");
+  throw Error(
+      options.weights.string(), "tensor " + use.unknown.front(),
+      "not part of the network, and --strict was given (" + std::to_string(use.unknown.size()) + " such)");
 }
 
-ConvertReport make_report(const Checkpoint& checkpoint, const Network& network,
-                          const CodebookJson& codebook, TensorUse use, const fbs::ModelT& header) {
+ConvertReport make_report(const Checkpoint& checkpoint, const Network& network, const CodebookJson& codebook,
+                          TensorUse use, const fbs::ModelT& header) {
   ConvertReport report;
   report.weights_format = checkpoint.format;
   report.key_prefix = checkpoint.key_prefix;
@@ -115,7 +119,8 @@ ConvertReport make_report(const Checkpoint& checkpoint, const Network& network,
 
 }  // namespace
 
-ConvertReport convert(const ConvertOptions& options, const std::filesystem::path& output, const ProgressFn& progress) {
+ConvertReport convert(const ConvertOptions& options, const std::filesystem::path& output,
+                      const ProgressFn& progress) {
   constexpr uint64_t kStages = 5;
   const auto report_stage = [&](const char* stage, uint64_t done) {
     if (progress) progress(stage, done, kStages, "steps");

@@ -9,9 +9,12 @@ namespace {
 
 constexpr float kLeakySlope = 0.01F;
 
-uint64_t round_up(uint64_t value, uint64_t step) { return (value + step - 1) / step * step; }
+uint64_t round_up(uint64_t value, uint64_t step) {
+  return (value + step - 1) / step * step;
+}
 
-/// The table of first-layer rows: row r of an input's column of l1, then of projection, each padded to whole panels.
+/// The table of first-layer rows: row r of an input's column of l1, then of projection, each padded to whole
+/// panels.
 class RowTable {
  public:
   RowTable(const Network& network, const InputLayout& layout)
@@ -54,7 +57,8 @@ class RowTable {
   }
 
   /// A category's row is its embedding multiplied by the columns that read it.
-  void fill_embedding(const Linear& linear, const EmbeddingTable& table, uint64_t input, uint64_t row, uint64_t column) {
+  void fill_embedding(const Linear& linear, const EmbeddingTable& table, uint64_t input, uint64_t row,
+                      uint64_t column) {
     for (uint64_t c = 0; c < table.categories; ++c) {
       for (uint64_t o = 0; o < linear.outputs; ++o) {
         double sum = 0;
@@ -112,7 +116,8 @@ void make_leaky(fbs::StepT& step) {
   step.slope = kLeakySlope;
 }
 
-std::unique_ptr<fbs::StepT> hidden_step(const std::string& name, const std::string& input, const std::string& addend) {
+std::unique_ptr<fbs::StepT> hidden_step(const std::string& name, const std::string& input,
+                                        const std::string& addend) {
   auto step = dense_step(name, input);
   make_leaky(*step);
   step->addends.push_back(std::make_unique<fbs::AddendT>());
@@ -122,7 +127,8 @@ std::unique_ptr<fbs::StepT> hidden_step(const std::string& name, const std::stri
 
 }  // namespace
 
-std::unique_ptr<fbs::PlanT> fold_dense_plan(const Network& network, const InputLayout& layout, TensorPack& pack) {
+std::unique_ptr<fbs::PlanT> fold_dense_plan(const Network& network, const InputLayout& layout,
+                                            TensorPack& pack) {
   RowTable table(network, layout);
   const uint64_t hidden = network.hidden();
   const uint64_t padded = table.padded();

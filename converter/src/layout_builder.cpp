@@ -12,41 +12,52 @@ constexpr int kFirstScaleExponent = -1;  // spec section 3: x / 2^i for i = -1..
 constexpr int kLastScaleExponent = 6;
 constexpr uint64_t kFourierValues = 2 * (kLastScaleExponent - kFirstScaleExponent + 1);
 
-size_t numeric_count(bool communities) { return kRowNumerics + (communities ? kCommunityNumerics : 0); }
-size_t flag_count(bool communities) { return kRowFlags + (communities ? kCommunityFlags : 0); }
+size_t numeric_count(bool communities) {
+  return kRowNumerics + (communities ? kCommunityNumerics : 0);
+}
+size_t flag_count(bool communities) {
+  return kRowFlags + (communities ? kCommunityFlags : 0);
+}
 
 std::unique_ptr<fbs::EncodingT> fourier_encoding() {
   auto encoding = std::make_unique<fbs::EncodingT>();
   encoding->name = "fourier";
   encoding->kind = fbs::EncodingKind::fourier;
-  for (int i = kFirstScaleExponent; i <= kLastScaleExponent; ++i) encoding->scales.push_back(i < 0 ? 0.5 : 1U << i);
+  for (int i = kFirstScaleExponent; i <= kLastScaleExponent; ++i)
+    encoding->scales.push_back(i < 0 ? 0.5 : 1U << i);
   return encoding;
 }
 
 }  // namespace
 
 SketchShape find_sketch_shape(const Network& network, bool communities, uint32_t codebook_depth,
-                              std::optional<uint32_t> depth, std::optional<uint32_t> width, const std::string& file) {
+                              std::optional<uint32_t> depth, std::optional<uint32_t> width,
+                              const std::string& file) {
   const uint64_t others = numeric_count(communities) * kFourierValues + flag_count(communities) +
                           network.language.dimensions + network.hour.dimensions + network.day.dimensions;
   const uint64_t inputs = network.inputs();
   const std::string found = "l1.weight has " + std::to_string(inputs) + " inputs, " + std::to_string(others) +
-                            " of them beside the sketch (" + (communities ? "with" : "without") + " communities)";
+                            " of them beside the sketch (" + (communities ? "with" : "without") +
+                            " communities)";
   if (codebook_depth != 0 && depth && *depth != codebook_depth) {
-    throw Error("--depth", "", std::to_string(*depth) + ", but the codebook has " + std::to_string(codebook_depth));
+    throw Error("--depth", "",
+                std::to_string(*depth) + ", but the codebook has " + std::to_string(codebook_depth));
   }
   const uint32_t the_depth = codebook_depth != 0 ? codebook_depth : depth.value_or(kDefaultDepth);
   if (inputs <= others || the_depth == 0 || (inputs - others) % the_depth != 0) {
-    throw Error(file, "tensor l1.weight", found + "; the rest is no whole width for depth " + std::to_string(the_depth));
+    throw Error(file, "tensor l1.weight",
+                found + "; the rest is no whole width for depth " + std::to_string(the_depth));
   }
   const uint64_t the_width = (inputs - others) / the_depth;
   const std::optional<uint32_t> expected = codebook_depth == 0 ? width.value_or(kDefaultWidth) : width;
   if (expected && *expected != the_width) {
     throw Error(file, "tensor l1.weight",
-                found + "; that makes the width " + std::to_string(the_width) + ", expected " + std::to_string(*expected));
+                found + "; that makes the width " + std::to_string(the_width) + ", expected " +
+                    std::to_string(*expected));
   }
   if (the_width > formats::kNoCode) {
-    throw Error(file, "tensor l1.weight", found + "; a width of " + std::to_string(the_width) + " is above 65535");
+    throw Error(file, "tensor l1.weight",
+                found + "; a width of " + std::to_string(the_width) + " is above 65535");
   }
   return {the_depth, static_cast<uint32_t>(the_width)};
 }

@@ -6,12 +6,13 @@
 #include <string>
 
 #include "kinglet/formats/model_file.h"
+
 #include "network.h"
 
 namespace kinglet::converter {
 
-/// Features with their columns of the first layer's inputs (spec section 3) and their rows of the folded table: the same
-/// order, but that an embedding has one row a category instead of one a dimension.
+/// Features with their columns of the first layer's inputs (spec section 3) and their rows of the folded
+/// table: the same order, but that an embedding has one row a category instead of one a dimension.
 struct InputLayout {
   std::unique_ptr<fbs::FeatureLayoutT> layout;
   uint64_t plain_inputs = 0;  // columns before the embeddings: each is one row
@@ -23,10 +24,12 @@ struct SketchShape {
   uint32_t width = 0;
 };
 
-/// The sketch's shape from the first layer's inputs: what the other features leave, divided by the depth. Throws Error
-/// where that is not whole or contradicts the options. `codebook_depth` 0: the codebook is empty.
+/// The sketch's shape from the first layer's inputs: what the other features leave, divided by the depth.
+/// Throws Error where that is not whole or contradicts the options. `codebook_depth` 0: the codebook is
+/// empty.
 SketchShape find_sketch_shape(const Network& network, bool communities, uint32_t codebook_depth,
-                              std::optional<uint32_t> depth, std::optional<uint32_t> width, const std::string& file);
+                              std::optional<uint32_t> depth, std::optional<uint32_t> width,
+                              const std::string& file);
 
 InputLayout build_layout(const Network& network, bool communities, SketchShape sketch);
 

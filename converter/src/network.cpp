@@ -22,7 +22,8 @@ std::string shape_text(const std::vector<uint64_t>& shape) {
 }
 
 bool is_floating(ElementType type) {
-  return type == ElementType::f16 || type == ElementType::bf16 || type == ElementType::f32 || type == ElementType::f64;
+  return type == ElementType::f16 || type == ElementType::bf16 || type == ElementType::f32 ||
+         type == ElementType::f64;
 }
 
 class Reader {
@@ -32,7 +33,8 @@ class Reader {
   Network run(TensorUse& use) {
     Network network;
     const std::vector<uint64_t>& first = find("l1.weight").shape;
-    if (first.size() != 2) fail("l1.weight", "expected the shape [hidden, inputs], found " + shape_text(first));
+    if (first.size() != 2)
+      fail("l1.weight", "expected the shape [hidden, inputs], found " + shape_text(first));
     const uint64_t hidden = first[0];
     if (hidden == 0 || hidden > kMaximumHidden || first[1] == 0) {
       fail("l1.weight", "implausible shape " + shape_text(first));
@@ -43,7 +45,8 @@ class Reader {
     network.l3 = linear("l3", hidden, hidden);
     network.l4 = linear("l4", hidden, hidden);
     network.output = linear("l_output", kTargets, hidden);
-    for (size_t i = 0; i < network.norms.size(); ++i) network.norms[i] = norm("bn" + std::to_string(i + 1), hidden);
+    for (size_t i = 0; i < network.norms.size(); ++i)
+      network.norms[i] = norm("bn" + std::to_string(i + 1), hidden);
     network.language = embedding("language", 1);
     network.hour = embedding("hour", 24);
     network.day = embedding("day", 31);
@@ -64,7 +67,8 @@ class Reader {
     return found->second;
   }
 
-  std::vector<double> values(const std::string& name, const std::vector<uint64_t>& shape, bool counts = true) {
+  std::vector<double> values(const std::string& name, const std::vector<uint64_t>& shape,
+                             bool counts = true) {
     const Tensor& tensor = find(name);
     if (tensor.shape != shape) {
       fail(name, "expected the shape " + shape_text(shape) + ", found " + shape_text(tensor.shape));
@@ -100,7 +104,8 @@ class Reader {
     const std::string full = name + ".weight";
     const std::vector<uint64_t>& shape = find(full).shape;
     if (shape.size() != 2 || shape[0] < categories_min || shape[1] == 0) {
-      fail(full, "expected at least " + std::to_string(categories_min) + " rows of values, found " + shape_text(shape));
+      fail(full, "expected at least " + std::to_string(categories_min) + " rows of values, found " +
+                     shape_text(shape));
     }
     return {shape[0], shape[1], values(full, shape)};
   }

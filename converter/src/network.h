@@ -42,13 +42,13 @@ struct Network {
 
 /// What a checkpoint's tensors were used for.
 struct TensorUse {
-  std::vector<std::string> unknown;                          // ignored tensors of unknown name: refused under --strict
-  std::vector<std::pair<std::string, std::string>> used;     // name, "f32 [96, 6360]"
+  std::vector<std::string> unknown;  // ignored tensors of unknown name: refused under --strict
+  std::vector<std::pair<std::string, std::string>> used;  // name, "f32 [96, 6360]"
   std::vector<std::pair<std::string, std::string>> ignored;
 };
 
-/// Takes the network out of a checkpoint; every tensor that is missing, misshapen, of an integer type or not finite is
-/// an Error that names it. num_batches_tracked is optional and unused.
+/// Takes the network out of a checkpoint; every tensor that is missing, misshapen, of an integer type or not
+/// finite is an Error that names it. num_batches_tracked is optional and unused.
 Network read_network(const Checkpoint& checkpoint, const std::string& file, TensorUse& use);
 
 }  // namespace kinglet::converter

@@ -24,7 +24,8 @@ fbs::TensorT& TensorPack::add(const std::string& name, fbs::ElementType type, st
   return info;
 }
 
-void TensorPack::add_rows(const std::string& name, uint64_t rows, uint64_t columns, std::vector<float> values) {
+void TensorPack::add_rows(const std::string& name, uint64_t rows, uint64_t columns,
+                          std::vector<float> values) {
   add(name, fbs::ElementType::f32, {rows, columns}, std::as_bytes(std::span(values)));
 }
 
@@ -35,8 +36,8 @@ void TensorPack::add_vector(const std::string& name, std::span<const double> val
       static_cast<uint32_t>(padded);
 }
 
-void TensorPack::add_panels(const std::string& name, std::span<const double> values, uint64_t outputs, uint64_t inputs,
-                            uint32_t panel) {
+void TensorPack::add_panels(const std::string& name, std::span<const double> values, uint64_t outputs,
+                            uint64_t inputs, uint32_t panel) {
   const uint64_t panels = (outputs + panel - 1) / panel;
   std::vector<float> packed(panels * inputs * panel);
   for (uint64_t o = 0; o < outputs; ++o) {
@@ -48,7 +49,8 @@ void TensorPack::add_panels(const std::string& name, std::span<const double> val
   info.panel = panel;
 }
 
-void TensorPack::add_codes(const std::string& name, uint64_t tokens, uint64_t depth, std::span<const uint16_t> codes) {
+void TensorPack::add_codes(const std::string& name, uint64_t tokens, uint64_t depth,
+                           std::span<const uint16_t> codes) {
   add(name, fbs::ElementType::u16, {tokens, depth}, std::as_bytes(codes));
 }
 

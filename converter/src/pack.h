@@ -14,7 +14,8 @@ class TensorPack {
  public:
   /// Floats of shape [rows, columns] as they are; columns must already be a multiple of the kernels' lane.
   void add_rows(const std::string& name, uint64_t rows, uint64_t columns, std::vector<float> values);
-  /// A vector, padded with zeros to `padded` floats. Rounded to float once. Throws Error if a float overflows.
+  /// A vector, padded with zeros to `padded` floats. Rounded to float once. Throws Error if a float
+  /// overflows.
   void add_vector(const std::string& name, std::span<const double> values, uint64_t padded);
   /// A [outputs][inputs] matrix as [outputs / panel][inputs][panel], outputs padded with zeros.
   void add_panels(const std::string& name, std::span<const double> values, uint64_t outputs, uint64_t inputs,

@@ -42,7 +42,8 @@ double random_numeric(Random& random) {
   }
 }
 
-std::unique_ptr<fbs::SelfTestT> make_self_test(const fbs::FeatureLayoutT& layout, uint64_t tokens, uint32_t number) {
+std::unique_ptr<fbs::SelfTestT> make_self_test(const fbs::FeatureLayoutT& layout, uint64_t tokens,
+                                               uint32_t number) {
   Random random(number);
   auto test = std::make_unique<fbs::SelfTestT>();
   // Number 0 is the empty tweet; ids up to one beyond the codebook, from a small set so that some repeat.
@@ -78,7 +79,8 @@ void record_self_tests(formats::ModelFileWriter& writer, const std::string& name
   Session session(Model::from_memory(image.bytes, name, {.isa = kernels::Isa::scalar}));
   for (const auto& test : writer.header().self_tests) {
     Scores scores;
-    const Status status = session.score({test->tokens, test->numerics, test->flags, test->categories}, scores);
+    const Status status =
+        session.score({test->tokens, test->numerics, test->flags, test->categories}, scores);
     if (status != Status::ok) throw Error(name, "self-test", std::string(status_text(status)));
     for (size_t i = 0; i < kTargets; ++i) test->logits[i] = std::bit_cast<uint32_t>(scores.logits[i]);
   }

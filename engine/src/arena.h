@@ -8,8 +8,8 @@
 
 namespace kinglet {
 
-/// One zeroed block of memory that stages book parts of before it exists: book() everything, then allocate() once,
-/// then take the parts. After allocate() nothing allocates again.
+/// One zeroed block of memory that stages book parts of before it exists: book() everything, then allocate()
+/// once, then take the parts. After allocate() nothing allocates again.
 class Arena {
  public:
   static constexpr size_t kAlignment = 64;

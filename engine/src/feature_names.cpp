@@ -34,10 +34,18 @@ std::vector<std::string> make_numeric_names() {
 }
 
 std::vector<std::string> make_flag_names() {
-  std::vector<std::string> names = {"engagee_follows_engager", "author_is_verified", "reader_is_verified",
-                                    "has_hashtag",             "has_gif",            "has_photo",
-                                    "has_video",               "has_link",           "has_domain",
-                                    "is_quote",                "is_retweet",         "is_top_level"};
+  std::vector<std::string> names = {"engagee_follows_engager",
+                                    "author_is_verified",
+                                    "reader_is_verified",
+                                    "has_hashtag",
+                                    "has_gif",
+                                    "has_photo",
+                                    "has_video",
+                                    "has_link",
+                                    "has_domain",
+                                    "is_quote",
+                                    "is_retweet",
+                                    "is_top_level"};
   add_reactions(names, "same_community");
   return names;
 }

@@ -52,14 +52,16 @@ class Resolver {
   void resolve_sketch() {
     const fbs::Sketch& sketch = *source_.sketch();
     if (sketch.norm() != fbs::SketchNorm::row) fail("sketch", "unknown norm");
-    if (sketch.width() > formats::kNoCode || sketch.depth() > 65'536) fail("sketch", "implausible depth or width");
+    if (sketch.width() > formats::kNoCode || sketch.depth() > 65'536)
+      fail("sketch", "implausible depth or width");
     layout_.depth = sketch.depth();
     layout_.width = sketch.width();
     layout_.sketch_first_row =
         rows_from(sketch.first_row(), uint64_t{sketch.depth()} * sketch.width(), "sketch");
     const formats::TensorView& codes = file_.tensor(file_.header().codebook()->string_view(), "codebook");
     if (codes.info->type() != fbs::ElementType::u16 || codes.info->packing() != fbs::Packing::rows ||
-        codes.rank() != 2 || codes.dimension(1) != sketch.depth() || codes.info->padded_columns() != sketch.depth()) {
+        codes.rank() != 2 || codes.dimension(1) != sketch.depth() ||
+        codes.info->padded_columns() != sketch.depth()) {
       fail("codebook", "expected one u16 code a token and depth");
     }
     layout_.codes = codes.u16();
@@ -74,7 +76,8 @@ class Resolver {
       std::vector<double> inverse;
       for (const double scale : *encoding->scales()) {
         int exponent = 0;
-        // Powers of two keep the products exact, whatever the value; below 1/2 the argument would leave its range.
+        // Powers of two keep the products exact, whatever the value; below 1/2 the argument would leave its
+        // range.
         if (!(scale >= 0.5 && scale <= 0x1p60) || std::frexp(scale, &exponent) != 0.5) {
           fail(place, "expected scales that are powers of two from 0.5 to 2^60");
         }
@@ -135,7 +138,8 @@ class Resolver {
     layout_.from_rows = true;
     for (const NumericFeature& numeric : layout_.numerics) note_source(numeric.source, kRowNumerics);
     for (const FlagFeature& flag : layout_.flags) note_source(flag.source, kRowFlags);
-    for (const EmbeddingFeature& embedding : layout_.embeddings) note_source(embedding.source, kEmbeddingNames.size());
+    for (const EmbeddingFeature& embedding : layout_.embeddings)
+      note_source(embedding.source, kEmbeddingNames.size());
   }
 
   void note_source(int32_t source, size_t communities_from) {
@@ -152,6 +156,8 @@ class Resolver {
 
 }  // namespace
 
-Layout resolve_layout(const ModelFile& file, uint64_t row_count) { return Resolver(file, row_count).run(); }
+Layout resolve_layout(const ModelFile& file, uint64_t row_count) {
+  return Resolver(file, row_count).run();
+}
 
 }  // namespace kinglet

@@ -42,7 +42,8 @@ struct Layout {
   bool needs_communities = false;  // some source is a community feature
 };
 
-/// Throws Error where a feature lies outside the table of rows, names an unknown encoding or has an impossible size.
+/// Throws Error where a feature lies outside the table of rows, names an unknown encoding or has an
+/// impossible size.
 Layout resolve_layout(const formats::ModelFile& file, uint64_t row_count);
 
 }  // namespace kinglet

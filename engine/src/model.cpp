@@ -5,6 +5,7 @@
 
 #include "kinglet/formats/error.h"
 #include "kinglet/session.h"
+
 #include "model_impl.h"
 #include "self_test.h"
 
@@ -38,7 +39,8 @@ const kernels::KernelTable* choose_kernels(const OpenOptions& options) {
   const Isa isa = asked.value_or(kernels::best_isa());
   const kernels::KernelTable* table = kernels::table_of(isa);
   if (table == nullptr || !kernels::supported(isa)) {
-    throw Error("KINGLET_ISA", "", "this CPU lacks '" + std::string(kernels::isa_name(isa)) + "'; it has: " + isa_list());
+    throw Error("KINGLET_ISA", "",
+                "this CPU lacks '" + std::string(kernels::isa_name(isa)) + "'; it has: " + isa_list());
   }
   return table;
 }
@@ -46,11 +48,13 @@ const kernels::KernelTable* choose_kernels(const OpenOptions& options) {
 void check_meaning(const ModelFile& file) {
   const fbs::Model& header = file.header();
   if (header.precision()->string_view() != "fp32") {
-    throw Error(file.path(), "header", "precision '" + header.precision()->str() + "' is unknown to this build");
+    throw Error(file.path(), "header",
+                "precision '" + header.precision()->str() + "' is unknown to this build");
   }
   const auto& targets = *header.targets();
   bool same = targets.size() == kTargets;
-  for (unsigned i = 0; same && i < targets.size(); ++i) same = targets.Get(i)->string_view() == kTargetNames[i];
+  for (unsigned i = 0; same && i < targets.size(); ++i)
+    same = targets.Get(i)->string_view() == kTargetNames[i];
   if (!same) throw Error(file.path(), "header", "expected the targets like, retweet, quote, reply");
 }
 
@@ -78,7 +82,8 @@ Model Model::open(const std::filesystem::path& path, const OpenOptions& options)
   return model;
 }
 
-Model Model::from_memory(std::span<const std::byte> bytes, const std::string& name, const OpenOptions& options) {
+Model Model::from_memory(std::span<const std::byte> bytes, const std::string& name,
+                         const OpenOptions& options) {
   Model model(make_model(ModelFile(bytes, name), options));
   if (options.verify) model.verify();
   return model;
@@ -90,12 +95,24 @@ void Model::verify() const {
   run_self_tests(*this);
 }
 
-kernels::Isa Model::isa() const noexcept { return impl_->kernels->isa; }
-const formats::ModelFile& Model::file() const noexcept { return impl_->file; }
-size_t Model::numeric_count() const noexcept { return impl_->layout.numerics.size(); }
-size_t Model::flag_count() const noexcept { return impl_->layout.flags.size(); }
-size_t Model::category_count() const noexcept { return impl_->layout.embeddings.size(); }
-uint32_t Model::categories(size_t i) const noexcept { return impl_->layout.embeddings[i].categories; }
+kernels::Isa Model::isa() const noexcept {
+  return impl_->kernels->isa;
+}
+const formats::ModelFile& Model::file() const noexcept {
+  return impl_->file;
+}
+size_t Model::numeric_count() const noexcept {
+  return impl_->layout.numerics.size();
+}
+size_t Model::flag_count() const noexcept {
+  return impl_->layout.flags.size();
+}
+size_t Model::category_count() const noexcept {
+  return impl_->layout.embeddings.size();
+}
+uint32_t Model::categories(size_t i) const noexcept {
+  return impl_->layout.embeddings[i].categories;
+}
 
 uint32_t Model::language_category(std::string_view language) const noexcept {
   const auto found = impl_->languages.find(language);

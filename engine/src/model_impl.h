@@ -1,11 +1,12 @@
 #pragma once
 
-#include <tsl/robin_map.h>
-
 #include <string_view>
+
+#include <tsl/robin_map.h>
 
 #include "kinglet/formats/model_file.h"
 #include "kinglet/kernels/kernels.h"
+
 #include "layout.h"
 #include "plan.h"
 

@@ -14,7 +14,9 @@ namespace {
 using formats::ModelFile;
 using formats::TensorView;
 
-uint32_t round_up(uint64_t value, uint64_t step) { return static_cast<uint32_t>((value + step - 1) / step * step); }
+uint32_t round_up(uint64_t value, uint64_t step) {
+  return static_cast<uint32_t>((value + step - 1) / step * step);
+}
 
 /// Resolves one file's plan; lives only while it does.
 class Resolver {
@@ -41,8 +43,10 @@ class Resolver {
 
   uint32_t add_value(std::string_view name, uint64_t width, uint64_t padded_width, uint64_t offset,
                      const std::string& place) {
-    if (!names_.emplace(name, static_cast<uint32_t>(plan_.values.size())).second) fail(place, "the name stands twice");
-    plan_.values.push_back({static_cast<uint32_t>(width), static_cast<uint32_t>(padded_width), static_cast<uint32_t>(offset)});
+    if (!names_.emplace(name, static_cast<uint32_t>(plan_.values.size())).second)
+      fail(place, "the name stands twice");
+    plan_.values.push_back(
+        {static_cast<uint32_t>(width), static_cast<uint32_t>(padded_width), static_cast<uint32_t>(offset)});
     return static_cast<uint32_t>(plan_.values.size() - 1);
   }
 
@@ -60,9 +64,11 @@ class Resolver {
 
   void resolve_first_layer() {
     const TensorView& rows = file_.tensor(source_.rows()->string_view(), "plan");
-    if (rows.info->type() != fbs::ElementType::f32 || rows.info->packing() != fbs::Packing::rows || rows.rank() != 2 ||
-        rows.info->padded_columns() % kernels::kLane != 0 || rows.dimension(0) > std::numeric_limits<uint32_t>::max()) {
-      fail("rows", "expected a table of float rows, padded to whole lanes of " + std::to_string(kernels::kLane));
+    if (rows.info->type() != fbs::ElementType::f32 || rows.info->packing() != fbs::Packing::rows ||
+        rows.rank() != 2 || rows.info->padded_columns() % kernels::kLane != 0 ||
+        rows.dimension(0) > std::numeric_limits<uint32_t>::max()) {
+      fail("rows",
+           "expected a table of float rows, padded to whole lanes of " + std::to_string(kernels::kLane));
     }
     plan_.rows = rows.f32();
     plan_.row_count = rows.dimension(0);
@@ -73,7 +79,8 @@ class Resolver {
     for (const fbs::Block* block : *source_.blocks()) {
       const std::string place = "block " + block->name()->str();
       const uint32_t padded = round_up(block->width(), kernels::kWidePanel);
-      if (block->width() == 0 || block->width() > kMaximumWidth || block->offset() != end || end + padded > plan_.stride) {
+      if (block->width() == 0 || block->width() > kMaximumWidth || block->offset() != end ||
+          end + padded > plan_.stride) {
         fail(place, "expected blocks side by side within the rows' width");
       }
       add_value(block->name()->string_view(), block->width(), padded, end, place);
@@ -129,7 +136,8 @@ class Resolver {
         resolved.value = value_named(addend->value()->string_view(), place);
         const Value& value = plan_.values[resolved.value];
         if (value.width != width || value.padded_width < padded) fail(place, "an addend of another width");
-        resolve_affine(addend->scale(), addend->shift(), width, padded, place, resolved.scale, resolved.shift);
+        resolve_affine(addend->scale(), addend->shift(), width, padded, place, resolved.scale,
+                       resolved.shift);
         step.addends.push_back(resolved);
       }
     }
@@ -142,8 +150,9 @@ class Resolver {
     resolve_affine(source.scale(), source.shift(), width, padded, place, step.scale, step.shift);
   }
 
-  void resolve_affine(const flatbuffers::String* scale_name, const flatbuffers::String* shift_name, uint64_t width,
-                      uint64_t padded, const std::string& place, const float*& scale, const float*& shift) const {
+  void resolve_affine(const flatbuffers::String* scale_name, const flatbuffers::String* shift_name,
+                      uint64_t width, uint64_t padded, const std::string& place, const float*& scale,
+                      const float*& shift) const {
     if ((scale_name == nullptr) != (shift_name == nullptr)) fail(place, "scale and shift go together");
     if (scale_name == nullptr) return;
     scale = vector(scale_name, width, padded, place);
@@ -166,6 +175,8 @@ class Resolver {
 
 }  // namespace
 
-Plan resolve_plan(const ModelFile& file) { return Resolver(file).run(); }
+Plan resolve_plan(const ModelFile& file) {
+  return Resolver(file).run();
+}
 
 }  // namespace kinglet

@@ -24,7 +24,7 @@ struct PlanAddend {
 };
 
 struct PlanStep {
-  uint32_t input = 0;   // values
+  uint32_t input = 0;  // values
   uint32_t output = 0;
   const float* weights = nullptr;  // null: the epilogue alone
   const float* bias = nullptr;
@@ -39,15 +39,16 @@ struct PlanStep {
 struct Plan {
   const float* rows = nullptr;  // the table of first-layer rows
   uint64_t row_count = 0;
-  uint64_t stride = 0;          // floats between rows = width of the first layer's sum
+  uint64_t stride = 0;  // floats between rows = width of the first layer's sum
   const float* bias = nullptr;
-  std::vector<Value> values;    // the blocks first
+  std::vector<Value> values;  // the blocks first
   std::vector<PlanStep> steps;
-  uint32_t output = 0;          // value of the logits
-  uint32_t value_floats = 0;    // all values together, blocks side by side as in a row
+  uint32_t output = 0;        // value of the logits
+  uint32_t value_floats = 0;  // all values together, blocks side by side as in a row
 };
 
-/// Throws Error where the plan's names, shapes or order make no sense, or a feature's rows lie outside the table.
+/// Throws Error where the plan's names, shapes or order make no sense, or a feature's rows lie outside the
+/// table.
 Plan resolve_plan(const formats::ModelFile& file);
 
 }  // namespace kinglet

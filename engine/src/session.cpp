@@ -3,10 +3,11 @@
 #include <cmath>
 #include <vector>
 
-#include "arena.h"
 #include "kinglet/features/elementary.h"
 #include "kinglet/features/fourier.h"
 #include "kinglet/features/row_features.h"
+
+#include "arena.h"
 #include "model_impl.h"
 #include "sketch.h"
 
@@ -34,7 +35,8 @@ size_t addend_count(const Plan& plan) {
 /// Rows that numeric features, flags and embeddings can turn on at once.
 size_t dense_terms(const Layout& layout) {
   size_t count = layout.flags.size() + layout.embeddings.size();
-  for (const NumericFeature& numeric : layout.numerics) count += 2 * layout.encodings[numeric.encoding].size();
+  for (const NumericFeature& numeric : layout.numerics)
+    count += 2 * layout.encodings[numeric.encoding].size();
   return count;
 }
 
@@ -103,7 +105,8 @@ Status Session::State::check(const Request& request) const noexcept {
   return Status::ok;
 }
 
-/// The active rows behind the sketch: every numeric feature's encoded values, the flags that are set, the categories.
+/// The active rows behind the sketch: every numeric feature's encoded values, the flags that are set, the
+/// categories.
 size_t Session::State::collect_terms(const Request& request) noexcept {
   const Layout& layout = impl.layout;
   size_t count = 0;
@@ -111,7 +114,8 @@ size_t Session::State::collect_terms(const Request& request) noexcept {
     const std::vector<double>& scales = layout.encodings[layout.numerics[i].encoding];
     float encoded[2 * features::kMaximumScales];
     features::encode_fourier(request.numerics[i], scales, encoded);
-    for (uint32_t k = 0; k < 2 * scales.size(); ++k) terms[count++] = {layout.numerics[i].first_row + k, encoded[k]};
+    for (uint32_t k = 0; k < 2 * scales.size(); ++k)
+      terms[count++] = {layout.numerics[i].first_row + k, encoded[k]};
   }
   for (size_t i = 0; i < layout.flags.size(); ++i) {
     if ((request.flags >> i & 1) != 0) terms[count++] = {layout.flags[i].row, 1.0F};
@@ -131,8 +135,8 @@ void Session::State::run_first_layer(const Request& request) noexcept {
     for (uint32_t d = 0; d < layout.depth; ++d) {
       const Sketch::Depth active = sketch.depth(layout, tokens, d);
       if (active.terms.empty()) continue;
-      impl.kernels->add_rows_f32(plan.rows, plan.stride, plan.stride, active.terms.data(), active.terms.size(),
-                                 active.scale, values);
+      impl.kernels->add_rows_f32(plan.rows, plan.stride, plan.stride, active.terms.data(),
+                                 active.terms.size(), active.scale, values);
     }
   }
   const size_t count = collect_terms(request);
@@ -166,7 +170,9 @@ Session::Session(Session&&) noexcept = default;
 Session& Session::operator=(Session&&) noexcept = default;
 Session::~Session() = default;
 
-const Model& Session::model() const noexcept { return state_->model; }
+const Model& Session::model() const noexcept {
+  return state_->model;
+}
 
 Status Session::score(const Request& request, Scores& scores) noexcept {
   State& state = *state_;
@@ -177,8 +183,8 @@ Status Session::score(const Request& request, Scores& scores) noexcept {
     if (step.weights == nullptr) {
       state.impl.kernels->activate_f32(bound.input, bound.outputs, bound.epilogue, bound.output);
     } else {
-      state.impl.kernels->gemv_f32(step.weights, step.panel, bound.inputs, bound.outputs, bound.input, step.bias,
-                                   bound.epilogue, bound.output);
+      state.impl.kernels->gemv_f32(step.weights, step.panel, bound.inputs, bound.outputs, bound.input,
+                                   step.bias, bound.epilogue, bound.output);
     }
   }
   const float* logits = state.values + state.impl.plan.values[state.impl.plan.output].offset;

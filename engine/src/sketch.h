@@ -3,14 +3,15 @@
 #include <cstdint>
 #include <span>
 
-#include "arena.h"
 #include "kinglet/kernels/kernels.h"
+
+#include "arena.h"
 #include "layout.h"
 
 namespace kinglet {
 
-/// The sketch of a tweet, one depth at a time, as active rows of the first layer (spec section 5). Scratch for one
-/// session.
+/// The sketch of a tweet, one depth at a time, as active rows of the first layer (spec section 5). Scratch
+/// for one session.
 class Sketch {
  public:
   void book(const Layout& layout, Arena& arena) {
@@ -23,8 +24,9 @@ class Sketch {
   }
 
   struct Depth {
-    std::span<const kernels::RowTerm> terms;  // distinct codes in order of first appearance, weight = occurrences
-    float scale;                              // 1 / the L2 norm of the weights
+    std::span<const kernels::RowTerm>
+        terms;    // distinct codes in order of first appearance, weight = occurrences
+    float scale;  // 1 / the L2 norm of the weights
   };
   /// `tokens` without the first and the last. Valid until the next call.
   Depth depth(const Layout& layout, std::span<const uint32_t> tokens, uint32_t d) noexcept;

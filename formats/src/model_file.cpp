@@ -1,12 +1,13 @@
 #include "kinglet/formats/model_file.h"
 
-#include <xxhash.h>
-
 #include <bit>
 #include <cstring>
 #include <set>
 
+#include <xxhash.h>
+
 #include "kinglet/formats/error.h"
+
 #include "model_layout.h"
 
 namespace kinglet::formats {
@@ -14,7 +15,9 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "model files are little-endian and read in place");
 
-uint64_t element_bytes(fbs::ElementType type) { return type == fbs::ElementType::u16 ? 2 : 4; }
+uint64_t element_bytes(fbs::ElementType type) {
+  return type == fbs::ElementType::u16 ? 2 : 4;
+}
 
 /// a * b, or an Error where it does not fit 63 bits.
 uint64_t multiply(const std::string& file, const std::string& place, uint64_t a, uint64_t b) {
@@ -43,7 +46,8 @@ uint64_t packed_elements(const std::string& file, const std::string& place, cons
   if (tensor.packing() != fbs::Packing::rows) throw Error(file, place, "unknown packing");
   if (shape.size() != 1 && shape.size() != 2) throw Error(file, place, "expected one or two dimensions");
   const uint64_t columns = shape.Get(shape.size() - 1);
-  if (tensor.padded_columns() < columns) throw Error(file, place, "padded_columns is less than the last dimension");
+  if (tensor.padded_columns() < columns)
+    throw Error(file, place, "padded_columns is less than the last dimension");
   return multiply(file, place, shape.size() == 2 ? shape.Get(0) : 1, tensor.padded_columns());
 }
 
@@ -88,11 +92,13 @@ uint64_t packed_length(const std::string& file, const fbs::Tensor& tensor) {
   return multiply(file, place, packed_elements(file, place, tensor), element_bytes(tensor.type()));
 }
 
-ModelFile::ModelFile(const std::filesystem::path& path) : file_(path), bytes_(file_.bytes()), name_(file_.path()) {
+ModelFile::ModelFile(const std::filesystem::path& path)
+    : file_(path), bytes_(file_.bytes()), name_(file_.path()) {
   open();
 }
 
-ModelFile::ModelFile(std::span<const std::byte> bytes, std::string name) : bytes_(bytes), name_(std::move(name)) {
+ModelFile::ModelFile(std::span<const std::byte> bytes, std::string name)
+    : bytes_(bytes), name_(std::move(name)) {
   open();
 }
 
@@ -104,7 +110,8 @@ void ModelFile::open() {
 // The header: u32 size, a FlatBuffer of that size, XXH3-128 of all before it, zeros up to a multiple of 64.
 void ModelFile::check_header() {
   if (bytes_.size() < kHeaderMinimum) {
-    throw Error(name_, "header", "expected a kinglet model, found " + std::to_string(bytes_.size()) + " bytes");
+    throw Error(name_, "header",
+                "expected a kinglet model, found " + std::to_string(bytes_.size()) + " bytes");
   }
   if (std::memcmp(bytes_.data() + kIdentifierOffset, fbs::ModelIdentifier(), 4) != 0) {
     throw Error(name_, "byte 8", "expected the file identifier 'KNGL' of a kinglet model");
@@ -126,15 +133,16 @@ void ModelFile::check_header() {
   header_length_ = align_up(checked + sizeof stored);
   if (header_->format_version() != kModelFormatVersion) {
     throw Error(name_, "header",
-                "format version " + std::to_string(header_->format_version()) + ", but this build reads version " +
-                    std::to_string(kModelFormatVersion));
+                "format version " + std::to_string(header_->format_version()) +
+                    ", but this build reads version " + std::to_string(kModelFormatVersion));
   }
   if (header_->file_length() != bytes_.size()) {
     throw Error(name_, "header",
                 "the file should have " + std::to_string(header_->file_length()) + " bytes, it has " +
                     std::to_string(bytes_.size()));
   }
-  if (header_length_ > bytes_.size() || !all_zero(bytes_.subspan(checked + sizeof stored, header_length_ - checked - sizeof stored))) {
+  if (header_length_ > bytes_.size() ||
+      !all_zero(bytes_.subspan(checked + sizeof stored, header_length_ - checked - sizeof stored))) {
     throw Error(name_, "header", "expected zeros between header and tensors");
   }
 }
@@ -149,8 +157,9 @@ void ModelFile::check_tensors() {
     if (!names.insert(info->name()->string_view()).second) throw Error(name_, place, "the name stands twice");
     const uint64_t length = packed_length(name_, *info);
     if (info->length() != length) {
-      throw Error(name_, place,
-                  "length " + std::to_string(info->length()) + ", but its shape needs " + std::to_string(length));
+      throw Error(
+          name_, place,
+          "length " + std::to_string(info->length()) + ", but its shape needs " + std::to_string(length));
     }
     if (info->offset() != align_up(end)) {
       throw Error(name_, place,

@@ -10,6 +10,8 @@ inline constexpr uint64_t kIdentifierOffset = 8;     // after the size prefix an
 inline constexpr uint64_t kHeaderMinimum = 64;       // a valid header is longer
 inline constexpr uint32_t kHeaderMaximum = 1 << 26;  // far above any real one; bounds the work of opening
 
-constexpr uint64_t align_up(uint64_t offset) { return (offset + kTensorAlignment - 1) / kTensorAlignment * kTensorAlignment; }
+constexpr uint64_t align_up(uint64_t offset) {
+  return (offset + kTensorAlignment - 1) / kTensorAlignment * kTensorAlignment;
+}
 
 }  // namespace kinglet::formats

@@ -4,13 +4,14 @@
 
 #include "kinglet/formats/error.h"
 #include "kinglet/formats/model_file.h"
+
 #include "model_layout.h"
 
 namespace kinglet::formats {
 namespace {
 
-/// Size prefix, FlatBuffer, checksum, padding. Defaults are written out too, so that the length does not depend on
-/// the values of scalars.
+/// Size prefix, FlatBuffer, checksum, padding. Defaults are written out too, so that the length does not
+/// depend on the values of scalars.
 std::vector<std::byte> pack_header(const fbs::ModelT& header) {
   flatbuffers::FlatBufferBuilder builder(1 << 16);
   builder.ForceDefaults(true);

@@ -6,9 +6,9 @@
 namespace kinglet::kernels {
 
 /// fma(a, b, c) for finite floats, rounded once, without an fma instruction or libm.
-/// a*b is exact in double (24 + 24 <= 53 bits). The sum is rounded to double *to odd* (an inexact result takes the
-/// neighbour whose last bit is 1), after which rounding to float cannot round twice: double holds 53 >= 2 * 24 + 2
-/// bits (Boldo and Melquiond, "Emulation of FMA and correctly rounded sums").
+/// a*b is exact in double (24 + 24 <= 53 bits). The sum is rounded to double *to odd* (an inexact result
+/// takes the neighbour whose last bit is 1), after which rounding to float cannot round twice: double holds
+/// 53 >= 2 * 24 + 2 bits (Boldo and Melquiond, "Emulation of FMA and correctly rounded sums").
 inline float fused_multiply_add(float a, float b, float c) noexcept {
   const double product = static_cast<double>(a) * static_cast<double>(b);
   const double addend = static_cast<double>(c);

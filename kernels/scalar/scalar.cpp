@@ -5,8 +5,8 @@
 namespace kinglet::kernels {
 namespace {
 
-void add_rows_f32(const float* rows, size_t stride, size_t width, const RowTerm* terms, size_t count, float scale,
-                  float* sum) {
+void add_rows_f32(const float* rows, size_t stride, size_t width, const RowTerm* terms, size_t count,
+                  float scale, float* sum) {
   // Outputs are taken a block at a time so that a row's block is read once, in order; no output sees another.
   constexpr size_t kBlock = 64;
   for (size_t begin = 0; begin < width; begin += kBlock) {
@@ -31,8 +31,8 @@ float finish(float z, const Epilogue& epilogue, size_t o) {
   return z;
 }
 
-void gemv_f32(const float* panels, size_t panel, size_t inputs, size_t outputs, const float* in, const float* bias,
-              const Epilogue& epilogue, float* out) {
+void gemv_f32(const float* panels, size_t panel, size_t inputs, size_t outputs, const float* in,
+              const float* bias, const Epilogue& epilogue, float* out) {
   for (size_t begin = 0; begin < outputs; begin += panel) {
     float z[kWidePanel];
     for (size_t o = 0; o < panel; ++o) z[o] = bias[begin + o];

@@ -5,8 +5,9 @@
 #include "kinglet/kernels/kernels.h"
 
 /// The fp32 kernels for any instruction set with a fused multiply-add that xsimd knows: one lane an output.
-/// Everything is a static member of a template over the architecture, forced inline below the three entry points, so
-/// that no function compiled with this architecture's flags can be picked by the linker for older CPUs.
+/// Everything is a static member of a template over the architecture, forced inline below the three entry
+/// points, so that no function compiled with this architecture's flags can be picked by the linker for older
+/// CPUs.
 namespace kinglet::kernels::simd {
 
 #define KINGLET_INLINE [[gnu::always_inline]] static inline
@@ -33,14 +34,15 @@ struct KernelsF32 {
 
   /// `kBatches` neighbouring vectors of outputs from `begin` on: their sums stay in registers over all rows.
   template <size_t kBatches>
-  KINGLET_INLINE void add_rows_tile(const float* rows, size_t stride, size_t begin, const RowTerm* terms, size_t count,
-                                    float scale, float* sum) {
+  KINGLET_INLINE void add_rows_tile(const float* rows, size_t stride, size_t begin, const RowTerm* terms,
+                                    size_t count, float scale, float* sum) {
     Batch s[kBatches];
     for (size_t b = 0; b < kBatches; ++b) s[b] = Batch(0.0F);
     for (size_t t = 0; t < count; ++t) {
       const float* row = rows + terms[t].row * stride + begin;
       const Batch weight(terms[t].weight);
-      for (size_t b = 0; b < kBatches; ++b) s[b] = xsimd::fma(weight, Batch::load_aligned(row + b * kSize), s[b]);
+      for (size_t b = 0; b < kBatches; ++b)
+        s[b] = xsimd::fma(weight, Batch::load_aligned(row + b * kSize), s[b]);
     }
     for (size_t b = 0; b < kBatches; ++b) {
       float* place = sum + begin + b * kSize;
@@ -48,8 +50,8 @@ struct KernelsF32 {
     }
   }
 
-  static void add_rows(const float* rows, size_t stride, size_t width, const RowTerm* terms, size_t count, float scale,
-                       float* sum) {
+  static void add_rows(const float* rows, size_t stride, size_t width, const RowTerm* terms, size_t count,
+                       float scale, float* sum) {
     constexpr size_t kBatches = 8;  // half of the 16 vector registers: loads and weights need the others
     size_t begin = 0;
     for (; begin + kBatches * kSize <= width; begin += kBatches * kSize) {
@@ -60,12 +62,13 @@ struct KernelsF32 {
 
   /// `kPanels` panels side by side: enough independent sums to hide the latency of the fused multiply-add.
   template <size_t kPanel, size_t kPanels>
-  KINGLET_INLINE void gemv_tile(const float* panels, size_t inputs, size_t begin, const float* in, const float* bias,
-                                const Epilogue& epilogue, float* out) {
+  KINGLET_INLINE void gemv_tile(const float* panels, size_t inputs, size_t begin, const float* in,
+                                const float* bias, const Epilogue& epilogue, float* out) {
     constexpr size_t kBatches = kPanel / kSize;
     Batch z[kPanels][kBatches];
     for (size_t p = 0; p < kPanels; ++p) {
-      for (size_t b = 0; b < kBatches; ++b) z[p][b] = Batch::load_aligned(bias + begin + p * kPanel + b * kSize);
+      for (size_t b = 0; b < kBatches; ++b)
+        z[p][b] = Batch::load_aligned(bias + begin + p * kPanel + b * kSize);
     }
     for (size_t block = 0; block < inputs; block += kSumBlock) {
       const size_t end = inputs - block < kSumBlock ? inputs : block + kSumBlock;

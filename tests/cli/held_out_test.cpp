@@ -1,9 +1,11 @@
-// `kinglet score` on the held-out rows of real data equals, bit for bit, a slow path that shares no code with it.
+// `kinglet score` on the held-out rows of real data equals, bit for bit, a slow path that shares no code with
+// it.
 #include <cstdio>
 #include <fstream>
 
-#include "engine/row_oracle.h"
 #include "kinglet/formats/model_file.h"
+
+#include "engine/row_oracle.h"
 #include "support/process.h"
 #include "support/support.h"
 
@@ -28,8 +30,8 @@ std::string join(const Fields& row) {
 /// One CSV line as documented: reply, retweet, quote, like.
 std::string csv_line(const Fields& row, const std::array<float, 4>& p) {
   char numbers[128];
-  std::snprintf(numbers, sizeof numbers, ",%.9g,%.9g,%.9g,%.9g\n", static_cast<double>(p[3]), static_cast<double>(p[1]),
-                static_cast<double>(p[2]), static_cast<double>(p[0]));
+  std::snprintf(numbers, sizeof numbers, ",%.9g,%.9g,%.9g,%.9g\n", static_cast<double>(p[3]),
+                static_cast<double>(p[1]), static_cast<double>(p[2]), static_cast<double>(p[0]));
   return row[2] + "," + row[14] + numbers;
 }
 
@@ -37,9 +39,11 @@ void check_data_set(const std::string& name) {
   REQUIRE_SHARED(shared);
   const TempDir dir;
   const fs::path data = shared / "data" / name;
-  run_kinglet({"convert", "--weights", shared / "golden/net_h96.pt", "--codebook", shared / "golden/subwords_bert.json",
-               "--languages", shared / "golden/language2id.json", "-o", dir / "m.kinglet"});
-  run_kinglet({"history", "build", "--train", data / "train", "--valid", data / "valid", "-o", dir / "h.kinglet"});
+  run_kinglet({"convert", "--weights", shared / "golden/net_h96.pt", "--codebook",
+               shared / "golden/subwords_bert.json", "--languages", shared / "golden/language2id.json", "-o",
+               dir / "m.kinglet"});
+  run_kinglet(
+      {"history", "build", "--train", data / "train", "--valid", data / "valid", "-o", dir / "h.kinglet"});
 
   kinglet::test::HistoryOracle history;
   for (const Fields& row : kinglet::test::read_rows(data / "train/part-00000")) history.add_train(row);
@@ -56,7 +60,8 @@ void check_data_set(const std::string& name) {
   std::string rows;
   for (const Fields& row : held_out) rows += join(row);
   kinglet::test::write_file(dir / "rows", rows);
-  run_kinglet({"score", "--model", dir / "m.kinglet", "--history", dir / "h.kinglet", dir / "rows", "-o", dir / "s.csv"});
+  run_kinglet({"score", "--model", dir / "m.kinglet", "--history", dir / "h.kinglet", dir / "rows", "-o",
+               dir / "s.csv"});
 
   const kinglet::formats::ModelFile model(dir / "m.kinglet");
   const kinglet::test::ScoreOracle oracle(model);
@@ -76,5 +81,9 @@ void check_data_set(const std::string& name) {
 
 }  // namespace
 
-TEST_CASE("held-out rows of pheme score as the slow path says, to the bit") { check_data_set("pheme"); }
-TEST_CASE("held-out rows of deskdrop score as the slow path says, to the bit") { check_data_set("deskdrop"); }
+TEST_CASE("held-out rows of pheme score as the slow path says, to the bit") {
+  check_data_set("pheme");
+}
+TEST_CASE("held-out rows of deskdrop score as the slow path says, to the bit") {
+  check_data_set("deskdrop");
+}

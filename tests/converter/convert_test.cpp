@@ -8,6 +8,7 @@
 #include "kinglet/converter/tensors.h"
 #include "kinglet/formats/error.h"
 #include "kinglet/model.h"
+
 #include "support/checkpoint_writer.h"
 #include "support/small_model.h"
 
@@ -21,7 +22,9 @@ using kinglet::converter::TensorMap;
 using kinglet::test::error_of;
 using kinglet::test::TempDir;
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 /// A tiny network's sources, whose tensors a test may change before it converts them.
 struct Fixture {
@@ -107,7 +110,8 @@ TEST_CASE("every tensor of the network must have its shape and be finite") {
     for (const uint32_t bits : {0x7FC00000U, 0x7F800000U, 0xFF800000U}) {
       Fixture bad;
       bad.set_float(name, tensor.elements() - 1, std::bit_cast<float>(bits));
-      CHECK(contains(bad.error(), "tensor " + name + ": element " + std::to_string(tensor.elements() - 1) + " is not finite"));
+      CHECK(contains(bad.error(), "tensor " + name + ": element " + std::to_string(tensor.elements() - 1) +
+                                      " is not finite"));
     }
   }
 }
@@ -197,7 +201,8 @@ TEST_CASE("a full disk or an interruption leaves no file, and an older one untou
   kinglet::test::write_file(fixture.dir / "m.kinglet", "old");
   {
     const kinglet::test::FileSizeLimit limit(100'000);
-    CHECK(contains(error_of([&] { kinglet::converter::convert(fixture.options, fixture.dir / "m.kinglet"); }), "cannot write"));
+    CHECK(contains(error_of([&] { kinglet::converter::convert(fixture.options, fixture.dir / "m.kinglet"); }),
+                   "cannot write"));
   }
   const auto interrupt = [](std::string_view stage, uint64_t, uint64_t, std::string_view) {
     if (stage == "writing") throw kinglet::Interrupted();

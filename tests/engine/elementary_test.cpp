@@ -5,6 +5,7 @@
 
 #include "kinglet/features/fourier.h"
 #include "kinglet/request.h"
+
 #include "support/random.h"
 #include "support/support.h"
 
@@ -23,7 +24,8 @@ void check_sin_cos(double x) {
   const long double sin_error = std::fabs(s - std::sin(static_cast<long double>(x)));
   const long double cos_error = std::fabs(c - std::cos(static_cast<long double>(x)));
   if (sin_error > 0x1.2p-53L || cos_error > 0x1.2p-53L) {
-    FAIL("x = " << x << ": errors " << static_cast<double>(sin_error) << ", " << static_cast<double>(cos_error));
+    FAIL("x = " << x << ": errors " << static_cast<double>(sin_error) << ", "
+                << static_cast<double>(cos_error));
   }
 }
 

@@ -1,9 +1,11 @@
-// The network at its published size (hidden 1,500; 25,857,944 parameters) with seeded random weights, against float64.
+// The network at its published size (hidden 1,500; 25,857,944 parameters) with seeded random weights, against
+// float64.
 #include <cmath>
 
 #include "kinglet/converter/tensors.h"
 #include "kinglet/converter/vocabulary.h"
 #include "kinglet/session.h"
+
 #include "network_oracle.h"
 #include "support/random.h"
 #include "support/small_model.h"
@@ -39,8 +41,8 @@ OracleRequest random_request(Random& random, size_t numerics, size_t flags, uint
     request.numerics.push_back(static_cast<double>(random.below(large ? 100'000'000 : 4)));
   }
   for (size_t i = 0; i < flags; ++i) request.flags.push_back(static_cast<int>(random.below(2)));
-  request.categories = {static_cast<uint32_t>(random.below(languages + 1)), static_cast<uint32_t>(random.below(24)),
-                        static_cast<uint32_t>(random.below(31))};
+  request.categories = {static_cast<uint32_t>(random.below(languages + 1)),
+                        static_cast<uint32_t>(random.below(24)), static_cast<uint32_t>(random.below(31))};
   return request;
 }
 
@@ -48,7 +50,8 @@ kinglet::Scores score(kinglet::Session& session, const OracleRequest& request) {
   uint64_t flags = 0;
   for (size_t i = 0; i < request.flags.size(); ++i) flags |= static_cast<uint64_t>(request.flags[i]) << i;
   kinglet::Scores scores;
-  REQUIRE(session.score({request.tokens, request.numerics, flags, request.categories}, scores) == kinglet::Status::ok);
+  REQUIRE(session.score({request.tokens, request.numerics, flags, request.categories}, scores) ==
+          kinglet::Status::ok);
   return scores;
 }
 
@@ -62,7 +65,8 @@ double largest_error(const kinglet::synthetic::NetworkOptions& network, bool com
   const NetworkOracle oracle = make_oracle(sources, network.depth, network.width);
   std::vector<kinglet::Session> sessions;
   for (const auto isa : kinglet::kernels::built_isas()) {
-    if (kinglet::kernels::supported(isa)) sessions.emplace_back(kinglet::Model::open(dir / "m.kinglet", {.isa = isa}));
+    if (kinglet::kernels::supported(isa))
+      sessions.emplace_back(kinglet::Model::open(dir / "m.kinglet", {.isa = isa}));
   }
   Random random(7);
   double worst = 0;

@@ -1,17 +1,18 @@
-// The published program's own inputs and outputs: golden/net_io.npz, from every checkpoint format, natively on every
-// instruction set and on every emulated CPU.
+// The published program's own inputs and outputs: golden/net_io.npz, from every checkpoint format, natively
+// on every instruction set and on every emulated CPU.
 #include <cmath>
 #include <map>
 #include <set>
 #include <sstream>
 
-#include "emulated/requests.h"
 #include "kinglet/converter/convert.h"
 #include "kinglet/converter/tensors.h"
 #include "kinglet/features/fourier.h"
 #include "kinglet/features/row_features.h"
 #include "kinglet/formats/row_reader.h"
 #include "kinglet/session.h"
+
+#include "emulated/requests.h"
 #include "support/checkpoint_writer.h"
 #include "support/npz.h"
 #include "support/process.h"
@@ -28,7 +29,8 @@ namespace fs = std::filesystem;
 
 constexpr size_t kRows = 400;
 
-kinglet::converter::ConvertReport convert(const fs::path& shared, const fs::path& weights, const fs::path& output) {
+kinglet::converter::ConvertReport convert(const fs::path& shared, const fs::path& weights,
+                                          const fs::path& output) {
   kinglet::converter::ConvertOptions options;
   options.weights = weights;
   options.codebook = shared / "golden/subwords_bert.json";
@@ -78,7 +80,9 @@ std::vector<std::string> scored_bits(const fs::path& model, kinglet::kernels::Is
 
 }  // namespace
 
-TEST_CASE("all 400 golden rows lie within 1e-6 of the float64 logits, with the same bits on every instruction set") {
+TEST_CASE(
+    "all 400 golden rows lie within 1e-6 of the float64 logits, with the same bits on every instruction "
+    "set") {
   REQUIRE_SHARED(shared);
   const TempDir dir;
   convert(shared, shared / "golden/net_h96.pt", dir / "m.kinglet");
@@ -93,7 +97,8 @@ TEST_CASE("all 400 golden rows lie within 1e-6 of the float64 logits, with the s
       REQUIRE(session.score(requests[i].view(), scores) == kinglet::Status::ok);
       for (size_t t = 0; t < 4; ++t) {
         worst = std::max(worst, std::fabs(scores.logits[t] - expected[4 * i + t]));
-        CHECK(scores.probabilities[t] == doctest::Approx(1 / (1 + std::exp(-expected[4 * i + t]))).epsilon(1e-6));
+        CHECK(scores.probabilities[t] ==
+              doctest::Approx(1 / (1 + std::exp(-expected[4 * i + t]))).epsilon(1e-6));
       }
     }
     MESSAGE(std::string(kinglet::kernels::isa_name(isa)) << ": largest difference " << worst);
@@ -125,7 +130,8 @@ TEST_CASE("the golden rows' features equal the golden input, and their categorie
       for (size_t k = 0; k < 16; ++k) worst = std::max(worst, std::fabs(encoded[k] - in[k]));
       in += 16;
     }
-    for (size_t f = 0; f < kinglet::kRowFlags; ++f) CHECK(in[f] == static_cast<double>(requests[i].flags >> f & 1));
+    for (size_t f = 0; f < kinglet::kRowFlags; ++f)
+      CHECK(in[f] == static_cast<double>(requests[i].flags >> f & 1));
     for (size_t c = 0; c < 3; ++c) CHECK(static_cast<int64_t>(requests[i].categories[c]) == categories[c][i]);
   }
   CHECK(worst <= 1e-15);
@@ -154,9 +160,11 @@ TEST_CASE("every checkpoint format gives the same tensors, and converting twice 
   kinglet::test::write_npz(dir / "net.npz", tensors);
   convert(shared, shared / "golden/net_h96.pt", dir / "reference.kinglet");
   convert(shared, shared / "golden/net_h96.pt", dir / "again.kinglet");
-  CHECK(kinglet::test::read_file(dir / "reference.kinglet") == kinglet::test::read_file(dir / "again.kinglet"));
+  CHECK(kinglet::test::read_file(dir / "reference.kinglet") ==
+        kinglet::test::read_file(dir / "again.kinglet"));
   const kinglet::formats::ModelFile reference(dir / "reference.kinglet");
-  for (const fs::path& weights : {shared / "golden/net_h96_lightning.ckpt", dir / "net.safetensors", dir / "net.npz"}) {
+  for (const fs::path& weights :
+       {shared / "golden/net_h96_lightning.ckpt", dir / "net.safetensors", dir / "net.npz"}) {
     const auto report = convert(shared, weights, dir / "other.kinglet");
     CHECK(report.used.size() == 31);
     const kinglet::formats::ModelFile other(dir / "other.kinglet");
@@ -170,28 +178,34 @@ TEST_CASE("every checkpoint format gives the same tensors, and converting twice 
 
 TEST_CASE("16 golden rows have the same bits on every emulated CPU") {
   REQUIRE_SHARED(shared);
-  if (!fs::exists(shared / "emulate/run")) return kinglet::test::report_skipped("../shared/emulate is not present");
-  if (std::system("command -v bochs-bin >/dev/null") != 0) return kinglet::test::report_skipped("bochs is not installed");
+  if (!fs::exists(shared / "emulate/run"))
+    return kinglet::test::report_skipped("../shared/emulate is not present");
+  if (std::system("command -v bochs-bin >/dev/null") != 0)
+    return kinglet::test::report_skipped("bochs is not installed");
   const TempDir dir;
   convert(shared, shared / "golden/net_h96.pt", dir / "m.kinglet");
   std::vector<StoredRequest> requests = golden_requests(shared, Model::open(dir / "m.kinglet"));
   std::vector<StoredRequest> some;
   for (size_t i = 0; i < kRows; i += kRows / 16) some.push_back(std::move(requests[i]));
   kinglet::test::write_requests(dir / "requests", some);
-  const std::vector<std::string> expected = scored_bits(dir / "m.kinglet", kinglet::kernels::Isa::scalar, some);
+  const std::vector<std::string> expected =
+      scored_bits(dir / "m.kinglet", kinglet::kernels::Isa::scalar, some);
 
   struct Cpu {
     const char* model;
     const char* best;
   };
-  const Cpu cpus[] = {{"tigerlake", "avx2"},           {"corei7_skylake_x", "avx2"},
-                      {"corei7_haswell_4770", "avx2"}, {"ryzen", "avx2"},
-                      {"corei7_sandy_bridge_2600k", "scalar"}, {"corei5_lynnfield_750", "scalar"},
+  const Cpu cpus[] = {{"tigerlake", "avx2"},
+                      {"corei7_skylake_x", "avx2"},
+                      {"corei7_haswell_4770", "avx2"},
+                      {"ryzen", "avx2"},
+                      {"corei7_sandy_bridge_2600k", "scalar"},
+                      {"corei5_lynnfield_750", "scalar"},
                       {"core2_penryn_t9600", "scalar"}};
   for (const Cpu& cpu : cpus) {
-    const auto result = kinglet::test::run_process({(shared / "emulate/run").string(), "-c", cpu.model, "-f",
-                                                    "m=" + (dir / "m.kinglet").string(), "-f",
-                                                    "r=" + (dir / "requests").string(), KINGLET_PROBE, "m", "r"});
+    const auto result = kinglet::test::run_process(
+        {(shared / "emulate/run").string(), "-c", cpu.model, "-f", "m=" + (dir / "m.kinglet").string(), "-f",
+         "r=" + (dir / "requests").string(), KINGLET_PROBE, "m", "r"});
     CAPTURE(cpu.model);
     REQUIRE_MESSAGE(result.exit_code == 0, result.out << result.err);
     std::istringstream lines(result.out);
@@ -200,8 +214,10 @@ TEST_CASE("16 golden rows have the same bits on every emulated CPU") {
     std::string best;
     std::map<std::string, std::vector<std::string>> by_isa;
     while (lines >> isa >> bits) {
-      if (isa == "best") best = bits;
-      else by_isa[isa].push_back(bits);
+      if (isa == "best")
+        best = bits;
+      else
+        by_isa[isa].push_back(bits);
     }
     CHECK(best == cpu.best);
     CHECK(by_isa.count("scalar") == 1);

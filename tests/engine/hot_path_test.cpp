@@ -1,6 +1,18 @@
-// Proves each word of Session's promise: score() allocates nothing, takes no lock, throws nothing and makes no system call.
-// (That it writes to nothing shared: threads_test.cpp, under ThreadSanitizer, and the read-only mappings of model and
-// history.) Not built under sanitizers, whose run-time allocates and locks by itself.
+// Proves each word of Session's promise: score() allocates nothing, takes no lock, throws nothing and makes
+// no system call. (That it writes to nothing shared: threads_test.cpp, under ThreadSanitizer, and the
+// read-only mappings of model and history.) Not built under sanitizers, whose run-time allocates and locks by
+// itself.
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstddef>
+#include <cstdlib>
+#include <deque>
+#include <mutex>
+#include <string>
+#include <vector>
+
 #include <dlfcn.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -11,19 +23,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <atomic>
-#include <cerrno>
-#include <cstddef>
-#include <csignal>
-#include <cstdlib>
-#include <array>
-#include <deque>
-#include <mutex>
-#include <string>
-#include <vector>
-
 #include "kinglet/formats/row_reader.h"
 #include "kinglet/session.h"
+
 #include "support/small_world.h"
 
 namespace {
@@ -112,7 +114,9 @@ using kinglet::formats::HistoryFile;
 struct Counters {
   uint64_t allocations, locks, throws;
 };
-Counters counted() { return {allocations, locks, throws}; }
+Counters counted() {
+  return {allocations, locks, throws};
+}
 
 /// A model, a history and parsed rows that stay valid: everything score(row, history) needs.
 struct Fixture {

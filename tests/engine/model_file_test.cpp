@@ -8,6 +8,7 @@
 #include "kinglet/formats/error.h"
 #include "kinglet/model.h"
 #include "kinglet/session.h"
+
 #include "support/small_model.h"
 
 namespace {
@@ -46,7 +47,8 @@ const std::string& tiny_model() {
   return text;
 }
 
-/// The tiny model rebuilt after `change`, with right lengths, offsets and checksums: what a forger would write.
+/// The tiny model rebuilt after `change`, with right lengths, offsets and checksums: what a forger would
+/// write.
 Bytes forged(const std::function<void(fbs::ModelT&, std::vector<std::vector<std::byte>>&)>& change) {
   Bytes original(tiny_model());
   const ModelFile file(original.all(), "tiny");
@@ -63,7 +65,9 @@ std::string open_error(const Bytes& bytes, bool verify = false) {
   return error_of([&] { Model::from_memory(bytes.all(), "forged", {.verify = verify}); });
 }
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 size_t tensor_index(const fbs::ModelT& header, const std::string& name) {
   for (size_t i = 0; i < header.tensors.size(); ++i) {
@@ -121,7 +125,8 @@ TEST_CASE("every flipped byte of the tensors, and of the gaps between them, fail
   for (size_t at = header; at < bytes.size(); at += 37) {
     bytes.data()[at] ^= std::byte{0x10};
     const std::string message = error_of([&] { ModelFile(bytes.all(), "forged").verify_tensors(); });
-    if (!contains(message, "checksum mismatch") && !contains(message, "expected zeros")) FAIL("byte " << at << ": " << message);
+    if (!contains(message, "checksum mismatch") && !contains(message, "expected zeros"))
+      FAIL("byte " << at << ": " << message);
     bytes.data()[at] ^= std::byte{0x10};
   }
 }
@@ -131,9 +136,10 @@ TEST_CASE("another identifier, a newer version and a file of another length are 
   bytes.data()[8] = std::byte{'X'};
   CHECK(contains(open_error(bytes), "expected the file identifier 'KNGL'"));
   CHECK(contains(error_of([] {
-          Bytes text(std::string(500, 'x'));
-          Model::from_memory(text.all(), "text");
-        }), "identifier"));
+                   Bytes text(std::string(500, 'x'));
+                   Model::from_memory(text.all(), "text");
+                 }),
+                 "identifier"));
 
   Bytes newer(tiny_model());
   auto* header = fbs::GetMutableModel(newer.data() + 4);
@@ -157,11 +163,14 @@ TEST_CASE("a tensor's length, offset or shape that does not fit is refused behin
   CHECK(contains(mutated([](fbs::Tensor& t) { t.mutate_offset(t.offset() + 64); }), "offset"));
   CHECK(contains(mutated([](fbs::Tensor& t) { t.mutate_offset(t.offset() + 1); }), "offset"));
   CHECK(contains(mutated([](fbs::Tensor& t) { t.mutate_offset(uint64_t{1} << 63); }), "offset"));
-  CHECK(contains(mutated([](fbs::Tensor& t) { t.mutable_shape()->Mutate(0, 1'000); }), "tensor hidden1.shift: "));
+  CHECK(contains(mutated([](fbs::Tensor& t) { t.mutable_shape()->Mutate(0, 1'000); }),
+                 "tensor hidden1.shift: "));
   CHECK(contains(mutated([](fbs::Tensor& t) { t.mutable_shape()->Mutate(0, ~uint64_t{0}); }), "tensor "));
   CHECK(contains(mutated([](fbs::Tensor& t) { t.mutable_shape()->Mutate(0, 0); }), "a dimension is 0"));
-  CHECK(contains(mutated([](fbs::Tensor& t) { t.mutate_type(static_cast<fbs::ElementType>(9)); }), "unknown element type"));
-  CHECK(contains(mutated([](fbs::Tensor& t) { t.mutate_packing(static_cast<fbs::Packing>(9)); }), "unknown packing"));
+  CHECK(contains(mutated([](fbs::Tensor& t) { t.mutate_type(static_cast<fbs::ElementType>(9)); }),
+                 "unknown element type"));
+  CHECK(contains(mutated([](fbs::Tensor& t) { t.mutate_packing(static_cast<fbs::Packing>(9)); }),
+                 "unknown packing"));
 }
 
 TEST_CASE("a plan or layout whose names, widths or rows do not fit is refused") {
@@ -169,30 +178,41 @@ TEST_CASE("a plan or layout whose names, widths or rows do not fit is refused") 
   const auto refused = [](const std::function<void(fbs::ModelT&)>& change) {
     return open_error(forged([&](fbs::ModelT& header, Tensors&) { change(header); }));
   };
-  CHECK(contains(refused([](fbs::ModelT& m) { m.plan->steps[1]->input = "nowhere"; }), "no value named 'nowhere'"));
+  CHECK(contains(refused([](fbs::ModelT& m) { m.plan->steps[1]->input = "nowhere"; }),
+                 "no value named 'nowhere'"));
   CHECK(contains(refused([](fbs::ModelT& m) { m.plan->steps[1]->input = "logits"; }), "before it"));
-  CHECK(contains(refused([](fbs::ModelT& m) { m.plan->steps[1]->weights = "none"; }), "no tensor named 'none'"));
-  CHECK(contains(refused([](fbs::ModelT& m) { m.plan->steps[1]->weights = "codebook"; }), "expected float weights"));
-  CHECK(contains(refused([](fbs::ModelT& m) { m.plan->steps[1]->bias = "logits.bias"; }), "expected 5 floats"));
+  CHECK(contains(refused([](fbs::ModelT& m) { m.plan->steps[1]->weights = "none"; }),
+                 "no tensor named 'none'"));
+  CHECK(contains(refused([](fbs::ModelT& m) { m.plan->steps[1]->weights = "codebook"; }),
+                 "expected float weights"));
+  CHECK(
+      contains(refused([](fbs::ModelT& m) { m.plan->steps[1]->bias = "logits.bias"; }), "expected 5 floats"));
   CHECK(contains(refused([](fbs::ModelT& m) { m.plan->steps[1]->bias.clear(); }), "weights without a bias"));
-  CHECK(contains(refused([](fbs::ModelT& m) { m.plan->steps[1]->slope = std::bit_cast<float>(0x7F800000U); }), "slope"));
+  CHECK(contains(refused([](fbs::ModelT& m) { m.plan->steps[1]->slope = std::bit_cast<float>(0x7F800000U); }),
+                 "slope"));
   CHECK(contains(refused([](fbs::ModelT& m) { m.plan->steps[2]->name = "hidden2"; }), "stands twice"));
   CHECK(contains(refused([](fbs::ModelT& m) { m.plan->output = "hidden4"; }), "one logit a target"));
   CHECK(contains(refused([](fbs::ModelT& m) { m.plan->blocks[1]->offset = 64; }), "side by side"));
   CHECK(contains(refused([](fbs::ModelT& m) { m.plan->blocks.pop_back(); }), "fill the rows"));
   CHECK(contains(refused([](fbs::ModelT& m) { m.plan->rows = "codebook"; }), "table of float rows"));
-  CHECK(contains(refused([](fbs::ModelT& m) { m.layout->sketch->first_row = ~uint64_t{0}; }), "outside the table"));
+  CHECK(contains(refused([](fbs::ModelT& m) { m.layout->sketch->first_row = ~uint64_t{0}; }),
+                 "outside the table"));
   CHECK(contains(refused([](fbs::ModelT& m) { m.layout->sketch->width = 4'000'000'000; }), "implausible"));
-  CHECK(contains(refused([](fbs::ModelT& m) { m.layout->sketch->depth = 3; }), "one u16 code a token and depth"));
-  CHECK(contains(refused([](fbs::ModelT& m) { m.layout->numerics[7]->first_row = 1'000'000; }), "outside the table"));
+  CHECK(contains(refused([](fbs::ModelT& m) { m.layout->sketch->depth = 3; }),
+                 "one u16 code a token and depth"));
+  CHECK(contains(refused([](fbs::ModelT& m) { m.layout->numerics[7]->first_row = 1'000'000; }),
+                 "outside the table"));
   CHECK(contains(refused([](fbs::ModelT& m) { m.layout->numerics[7]->encoding = 4; }), "no encoding"));
   CHECK(contains(refused([](fbs::ModelT& m) { m.layout->encodings[0]->scales[0] = 3; }), "powers of two"));
   CHECK(contains(refused([](fbs::ModelT& m) { m.layout->encodings[0]->scales[0] = 0.25; }), "powers of two"));
-  CHECK(contains(refused([](fbs::ModelT& m) { m.layout->flags[0]->first_row = ~uint64_t{0}; }), "outside the table"));
+  CHECK(contains(refused([](fbs::ModelT& m) { m.layout->flags[0]->first_row = ~uint64_t{0}; }),
+                 "outside the table"));
   CHECK(contains(refused([](fbs::ModelT& m) { m.layout->embeddings[1]->categories = 23; }), "at least 24"));
-  CHECK(contains(refused([](fbs::ModelT& m) { m.layout->embeddings[0]->categories = 4'000'000; }), "outside the table"));
+  CHECK(contains(refused([](fbs::ModelT& m) { m.layout->embeddings[0]->categories = 4'000'000; }),
+                 "outside the table"));
   CHECK(contains(refused([](fbs::ModelT& m) { m.languages[0]->category = 0xFFFFFFFF; }), "categories"));
-  CHECK(contains(refused([](fbs::ModelT& m) { m.languages[0]->name = m.languages[1]->name; }), "stands twice"));
+  CHECK(
+      contains(refused([](fbs::ModelT& m) { m.languages[0]->name = m.languages[1]->name; }), "stands twice"));
   CHECK(contains(refused([](fbs::ModelT& m) { m.tensors[1]->name = m.tensors[0]->name; }), "stands twice"));
   CHECK(contains(refused([](fbs::ModelT& m) { m.targets.pop_back(); }), "expected the targets"));
   CHECK(contains(refused([](fbs::ModelT& m) { m.precision = "fp4"; }), "unknown to this build"));
@@ -214,7 +234,8 @@ TEST_CASE("values that are not finite, codes beyond the width and wrong self-tes
   CHECK(contains(open_error(wrong_code, true), "codebook, token 0"));
   const Bytes wrong_bits = forged([](fbs::ModelT& header, auto&) { header.self_tests[5]->logits[2] ^= 1; });
   CHECK(contains(open_error(wrong_bits, true), "self-test 5"));
-  const Bytes wrong_request = forged([](fbs::ModelT& header, auto&) { header.self_tests[1]->numerics.pop_back(); });
+  const Bytes wrong_request =
+      forged([](fbs::ModelT& header, auto&) { header.self_tests[1]->numerics.pop_back(); });
   CHECK(contains(open_error(wrong_request, true), "self-test 1"));
 }
 

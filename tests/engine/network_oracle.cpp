@@ -15,7 +15,8 @@ void add(std::vector<double>& x, const std::vector<double>& y) {
 
 }  // namespace
 
-NetworkOracle::NetworkOracle(std::map<std::string, std::vector<double>> tensors, Codes codes, size_t depth, size_t width)
+NetworkOracle::NetworkOracle(std::map<std::string, std::vector<double>> tensors, Codes codes, size_t depth,
+                             size_t width)
     : tensors_(std::move(tensors)), codes_(std::move(codes)), depth_(depth), width_(width) {}
 
 std::vector<double> NetworkOracle::input(const OracleRequest& request) const {
@@ -39,7 +40,8 @@ std::vector<double> NetworkOracle::input(const OracleRequest& request) const {
   return in;
 }
 
-std::array<double, 4> NetworkOracle::logits(std::vector<double> in, const std::array<uint32_t, 3>& categories) const {
+std::array<double, 4> NetworkOracle::logits(std::vector<double> in,
+                                            const std::array<uint32_t, 3>& categories) const {
   const char* tables[] = {"language.weight", "hour.weight", "day.weight"};
   for (size_t e = 0; e < 3; ++e) {
     const std::vector<double>& table = tensor(tables[e]);

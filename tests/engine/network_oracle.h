@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-/// The network of spec section 6 in float64, unfolded, straight from a checkpoint's tensors: plain loops over a dense input
-/// vector, libm's sine and cosine. Shares no code with the engine or the converter's folding.
+/// The network of spec section 6 in float64, unfolded, straight from a checkpoint's tensors: plain loops over
+/// a dense input vector, libm's sine and cosine. Shares no code with the engine or the converter's folding.
 namespace kinglet::test {
 
 struct OracleRequest {
@@ -27,7 +27,9 @@ class NetworkOracle {
   std::vector<double> input(const OracleRequest& request) const;
   /// Logits of an input (without embeddings) and the three categories.
   std::array<double, 4> logits(std::vector<double> input, const std::array<uint32_t, 3>& categories) const;
-  std::array<double, 4> logits(const OracleRequest& request) const { return logits(input(request), request.categories); }
+  std::array<double, 4> logits(const OracleRequest& request) const {
+    return logits(input(request), request.categories);
+  }
 
  private:
   const std::vector<double>& tensor(const std::string& name) const { return tensors_.at(name); }

@@ -10,14 +10,32 @@ namespace kinglet::test {
 namespace {
 
 // Field numbers of spec section 1.
-enum Field { kTokens, kHashtags, kTweet, kMedia, kLinks, kDomains, kType, kLanguage, kTime, kAuthor, kReader = 14 };
+enum Field {
+  kTokens,
+  kHashtags,
+  kTweet,
+  kMedia,
+  kLinks,
+  kDomains,
+  kType,
+  kLanguage,
+  kTime,
+  kAuthor,
+  kReader = 14
+};
 constexpr int kLabels[] = {23, 20, 21, 22};  // like, reply, retweet, quote
 
-bool reacted(const Fields& row, int r) { return row.size() > 20 && !row[static_cast<size_t>(kLabels[r])].empty(); }
+bool reacted(const Fields& row, int r) {
+  return row.size() > 20 && !row[static_cast<size_t>(kLabels[r])].empty();
+}
 
-std::vector<std::string> list(const std::string& text) { return text.empty() ? Fields{} : split(text, '\t'); }
+std::vector<std::string> list(const std::string& text) {
+  return text.empty() ? Fields{} : split(text, '\t');
+}
 
-double number(const std::string& text) { return static_cast<double>(std::stoll(text)); }
+double number(const std::string& text) {
+  return static_cast<double>(std::stoll(text));
+}
 
 double days_between(const std::string& from, const std::string& to) {
   return std::floor((number(to) - number(from)) / 86400.0);
@@ -40,12 +58,15 @@ std::vector<double> counts_and_ages(const Fields& row) {
 }
 
 std::vector<bool> flags(const Fields& row) {
-  return {row[19] == "true",         row[12] == "true",         row[17] == "true",      !row[kHashtags].empty(),
-          holds(row[kMedia], "GIF"), holds(row[kMedia], "Photo"), holds(row[kMedia], "Video"), !row[kLinks].empty(),
-          !row[kDomains].empty(),    row[kType] == "Quote",     row[kType] == "Retweet", row[kType] == "TopLevel"};
+  return {row[19] == "true",           row[12] == "true",         row[17] == "true",
+          !row[kHashtags].empty(),     holds(row[kMedia], "GIF"), holds(row[kMedia], "Photo"),
+          holds(row[kMedia], "Video"), !row[kLinks].empty(),      !row[kDomains].empty(),
+          row[kType] == "Quote",       row[kType] == "Retweet",   row[kType] == "TopLevel"};
 }
 
-float leaky(float z) { return z > 0 ? z : 0.01F * z; }
+float leaky(float z) {
+  return z > 0 ? z : 0.01F * z;
+}
 
 }  // namespace
 
@@ -70,8 +91,8 @@ std::vector<Fields> read_rows(const std::string& path) {
 
 void HistoryOracle::count(const Fields& row, Counters& counters) {
   std::vector<std::string> keys = {"pair " + row[kAuthor] + " " + row[kReader], "author " + row[kAuthor],
-                                   "reader " + row[kReader], "language " + row[kLanguage] + " " + row[kReader],
-                                   "tweet " + row[kTweet]};
+                                   "reader " + row[kReader],
+                                   "language " + row[kLanguage] + " " + row[kReader], "tweet " + row[kTweet]};
   std::set<std::string> seen;
   for (const std::string& hashtag : list(row[kHashtags])) {
     if (seen.insert(hashtag).second) keys.push_back("hashtag " + hashtag + " " + row[kReader]);
@@ -96,8 +117,7 @@ void HistoryOracle::find_similar_authors() {
     for (const auto& [b, followers_b] : followers_) {
       double common = 0;
       for (const std::string& reader : followers_b) common += followers_a.contains(reader) ? 1 : 0;
-      const double jaccard =
-          common / (static_cast<double>(followers_a.size() + followers_b.size()) - common);
+      const double jaccard = common / (static_cast<double>(followers_a.size() + followers_b.size()) - common);
       if (jaccard >= 0.1) similar.emplace_back(-jaccard, b);
     }
     std::sort(similar.begin(), similar.end());
@@ -113,7 +133,9 @@ std::array<double, 5> HistoryOracle::at(const Counters& counters, const std::str
 
 std::vector<double> HistoryOracle::values(const Fields& row) const {
   std::vector<double> values;
-  const auto four = [&](const std::array<double, 5>& counts) { values.insert(values.end(), counts.begin(), counts.begin() + 4); };
+  const auto four = [&](const std::array<double, 5>& counts) {
+    values.insert(values.end(), counts.begin(), counts.begin() + 4);
+  };
   const std::string& author = row[kAuthor];
   const std::string& reader = row[kReader];
   const auto common = [&](const Counters& counters) {
@@ -143,7 +165,8 @@ std::vector<double> HistoryOracle::values(const Fields& row) const {
   four(at(valid_, "pair " + reader + " " + author));
   four(at(valid_, "author " + reader));
   four(at(valid_, "reader " + author));
-  for (const std::string& key : {"pair " + author + " " + reader, "author " + author, "reader " + reader, "tweet " + row[kTweet]}) {
+  for (const std::string& key :
+       {"pair " + author + " " + reader, "author " + author, "reader " + reader, "tweet " + row[kTweet]}) {
     values.push_back(at(valid_, key)[4]);
   }
   return values;
@@ -188,7 +211,8 @@ std::vector<float> ScoreOracle::first_layer(const Fields& row, const std::vector
     const auto scale = static_cast<float>(1.0 / std::sqrt(squares));
     for (size_t o = 0; o < width; ++o) {
       float s = 0;
-      for (const auto& [code, occurrences] : active) s = std::fmaf(occurrences, table_row(d * codes + code)[o], s);
+      for (const auto& [code, occurrences] : active)
+        s = std::fmaf(occurrences, table_row(d * codes + code)[o], s);
       sum[o] = std::fmaf(scale, s, sum[o]);
     }
   }
@@ -198,8 +222,10 @@ std::vector<float> ScoreOracle::first_layer(const Fields& row, const std::vector
   std::vector<double> numerics = history;
   for (const double value : counts_and_ages(row)) numerics.push_back(value);
   for (const double x : numerics) {
-    for (int i = -1; i <= 6; ++i) rest.emplace_back(next_row++, static_cast<float>(std::sin(x / std::pow(2.0, i))));
-    for (int i = -1; i <= 6; ++i) rest.emplace_back(next_row++, static_cast<float>(std::cos(x / std::pow(2.0, i))));
+    for (int i = -1; i <= 6; ++i)
+      rest.emplace_back(next_row++, static_cast<float>(std::sin(x / std::pow(2.0, i))));
+    for (int i = -1; i <= 6; ++i)
+      rest.emplace_back(next_row++, static_cast<float>(std::cos(x / std::pow(2.0, i))));
   }
   for (const bool flag : flags(row)) {
     if (flag) rest.emplace_back(next_row, 1.0F);
@@ -223,7 +249,8 @@ std::vector<float> ScoreOracle::first_layer(const Fields& row, const std::vector
 }
 
 /// bias + weights x in, in parts of 64 inputs.
-std::vector<float> ScoreOracle::dense(const std::string& name, const std::vector<float>& in, size_t outputs) const {
+std::vector<float> ScoreOracle::dense(const std::string& name, const std::vector<float>& in,
+                                      size_t outputs) const {
   const formats::TensorView& weights = file_.tensor(name + ".weights", "oracle");
   const size_t inputs = weights.dimension(1);
   const size_t panel = weights.info->panel();
@@ -260,7 +287,8 @@ std::array<float, 4> ScoreOracle::probabilities(const Fields& row, const std::ve
   }
   x = dense("logits", x, 4);
   std::array<float, 4> probabilities{};
-  for (size_t t = 0; t < 4; ++t) probabilities[t] = static_cast<float>(1.0 / (1.0 + std::exp(-static_cast<double>(x[t]))));
+  for (size_t t = 0; t < 4; ++t)
+    probabilities[t] = static_cast<float>(1.0 / (1.0 + std::exp(-static_cast<double>(x[t]))));
   return probabilities;
 }
 

@@ -8,9 +8,9 @@
 
 #include "kinglet/formats/model_file.h"
 
-/// A slow path from text to probabilities: split strings, std::map counters, one loop a sum, in the order that
-/// docs/numerics.md documents. It shares no code with row reader, history or engine; it reads weights, codebook and
-/// language table from the model file, whose bytes other tests hold against the checkpoint.
+/// A slow path from text to probabilities: split strings, std::map counters, one loop a sum, in the order
+/// that docs/numerics.md documents. It shares no code with row reader, history or engine; it reads weights,
+/// codebook and language table from the model file, whose bytes other tests hold against the checkpoint.
 namespace kinglet::test {
 
 using Fields = std::vector<std::string>;

@@ -1,11 +1,13 @@
-// One number for all of fp32 scoring: a hash of the logits of 10,000 fixed requests to a fixed network. Every compiler, build and
-// instruction set must give it. It changes only with the documented arithmetic (docs/numerics.md), in a commit that says so.
-#include <xxhash.h>
-
+// One number for all of fp32 scoring: a hash of the logits of 10,000 fixed requests to a fixed network. Every
+// compiler, build and instruction set must give it. It changes only with the documented arithmetic
+// (docs/numerics.md), in a commit that says so.
 #include <bit>
 #include <vector>
 
+#include <xxhash.h>
+
 #include "kinglet/session.h"
+
 #include "support/random.h"
 #include "support/small_model.h"
 
@@ -24,10 +26,13 @@ uint64_t signature(const kinglet::Model& model) {
   for (int i = 0; i < kRequests; ++i) {
     tokens.resize(random.below(50));
     for (uint32_t& token : tokens) token = static_cast<uint32_t>(random.below(600));
-    for (double& value : numerics) value = static_cast<double>(random.below(random.below(8) == 0 ? 10'000'000 : 4));
-    for (size_t c = 0; c < categories.size(); ++c) categories[c] = static_cast<uint32_t>(random.below(model.categories(c)));
+    for (double& value : numerics)
+      value = static_cast<double>(random.below(random.below(8) == 0 ? 10'000'000 : 4));
+    for (size_t c = 0; c < categories.size(); ++c)
+      categories[c] = static_cast<uint32_t>(random.below(model.categories(c)));
     kinglet::Scores scores;
-    REQUIRE(session.score({tokens, numerics, random.below(4'096), categories}, scores) == kinglet::Status::ok);
+    REQUIRE(session.score({tokens, numerics, random.below(4'096), categories}, scores) ==
+            kinglet::Status::ok);
     for (const float logit : scores.logits) bits.push_back(std::bit_cast<uint32_t>(logit));
     for (const float probability : scores.probabilities) bits.push_back(std::bit_cast<uint32_t>(probability));
   }

@@ -1,15 +1,17 @@
-// One model and one history under many sessions at once: nothing shared is written (ThreadSanitizer), and every thread gets
-// the bits that one alone gets.
+// One model and one history under many sessions at once: nothing shared is written (ThreadSanitizer), and
+// every thread gets the bits that one alone gets.
 #include <thread>
 #include <vector>
 
 #include "kinglet/formats/row_reader.h"
 #include "kinglet/session.h"
+
 #include "support/small_world.h"
 
 namespace {
 
-std::vector<kinglet::Scores> score_all(const kinglet::Model& model, const kinglet::formats::HistoryFile& history,
+std::vector<kinglet::Scores> score_all(const kinglet::Model& model,
+                                       const kinglet::formats::HistoryFile& history,
                                        const std::filesystem::path& rows) {
   kinglet::Session session(model);
   kinglet::formats::RowReader reader({rows});

@@ -1,6 +1,7 @@
 #include "kinglet/formats/file.h"
 
 #include "kinglet/formats/error.h"
+
 #include "support/support.h"
 
 using kinglet::formats::AtomicFile;
@@ -38,9 +39,11 @@ TEST_CASE("an abandoned file leaves the old one untouched") {
 TEST_CASE("missing, empty and special files are refused by name") {
   TempDir dir;
   kinglet::test::write_file(dir / "empty", "");
-  CHECK(kinglet::test::error_of([&] { MappedFile file(dir / "none"); }).find("none: cannot open") != std::string::npos);
+  CHECK(kinglet::test::error_of([&] { MappedFile file(dir / "none"); }).find("none: cannot open") !=
+        std::string::npos);
   CHECK(kinglet::test::error_of([&] { MappedFile file(dir / "empty"); }).find("empty") != std::string::npos);
-  CHECK(kinglet::test::error_of([&] { MappedFile file(dir.path()); }).find("regular file") != std::string::npos);
+  CHECK(kinglet::test::error_of([&] { MappedFile file(dir.path()); }).find("regular file") !=
+        std::string::npos);
   CHECK(kinglet::test::error_of([&] { AtomicFile file(dir / "no/such/folder"); }).find("cannot create") !=
         std::string::npos);
 }

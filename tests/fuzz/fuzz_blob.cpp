@@ -1,5 +1,6 @@
-// Arbitrary bytes as a model file: the input is the header; zeros stand for the tensors, as many as the header asks for (to
-// 4 MiB), and the header's checksum is made right, so that the fuzzer reaches what lies behind. What opens is scored with.
+// Arbitrary bytes as a model file: the input is the header; zeros stand for the tensors, as many as the
+// header asks for (to 4 MiB), and the header's checksum is made right, so that the fuzzer reaches what lies
+// behind. What opens is scored with.
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>

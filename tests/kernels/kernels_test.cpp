@@ -38,18 +38,23 @@ bool same_bits(const Floats& a, const Floats& b) {
 std::vector<const KernelTable*> other_tables() {
   std::vector<const KernelTable*> tables;
   for (const Isa isa : kinglet::kernels::built_isas()) {
-    if (isa != Isa::scalar && kinglet::kernels::supported(isa)) tables.push_back(kinglet::kernels::table_of(isa));
+    if (isa != Isa::scalar && kinglet::kernels::supported(isa))
+      tables.push_back(kinglet::kernels::table_of(isa));
   }
   return tables;
 }
 
-const KernelTable& scalar() { return *kinglet::kernels::table_of(Isa::scalar); }
+const KernelTable& scalar() {
+  return *kinglet::kernels::table_of(Isa::scalar);
+}
 
-/// An epilogue over vectors of its own: `kind` chooses among all combinations of addends, leaky and normalisation.
+/// An epilogue over vectors of its own: `kind` chooses among all combinations of addends, leaky and
+/// normalisation.
 struct EpilogueCase {
   EpilogueCase(size_t width, unsigned kind, Random& random)
       : value1(width), value2(width), scale(width), shift(width), norm_scale(width), norm_shift(width) {
-    for (Floats* values : {&value1, &value2, &scale, &shift, &norm_scale, &norm_shift}) fill(*values, random, 2);
+    for (Floats* values : {&value1, &value2, &scale, &shift, &norm_scale, &norm_shift})
+      fill(*values, random, 2);
     if ((kind & 1) != 0) addends.push_back({value1.data(), nullptr, nullptr});
     if ((kind & 2) != 0) addends.push_back({value2.data(), scale.data(), shift.data()});
     epilogue.addends = addends.data();
@@ -88,7 +93,9 @@ TEST_CASE("the emulated fused multiply-add rounds once, like fmaf") {
     const float b = random.wide_float(40);
     float c = random.wide_float(80);
     // Half of the time near cancellation or a tie, where double rounding would show.
-    if (i % 2 == 0) c = -static_cast<float>(static_cast<double>(a) * b) * (1.0F + static_cast<float>(random.below(3)) * 0x1p-23F);
+    if (i % 2 == 0)
+      c = -static_cast<float>(static_cast<double>(a) * b) *
+          (1.0F + static_cast<float>(random.below(3)) * 0x1p-23F);
     const float expected = std::fmaf(a, b, c);
     const float actual = kinglet::kernels::fused_multiply_add(a, b, c);
     if (std::bit_cast<uint32_t>(expected) != std::bit_cast<uint32_t>(actual)) {
@@ -99,8 +106,9 @@ TEST_CASE("the emulated fused multiply-add rounds once, like fmaf") {
 
 TEST_CASE("the emulated fused multiply-add is exact among denormals and at ties") {
   const float smallest = std::bit_cast<float>(1U);
-  const float values[] = {0.0F, -0.0F, smallest, -smallest, 0x1p-126F, 0x1.fffffep-127F, 1.0F, 1.0F + 0x1p-23F, 0x1p-24F,
-                          1.0F - 0x1p-24F, 0x1p-75F, -0x1p-75F, 3.0F, 0x1.8p-1F, 0x1.000002p0F, 0x1.fffffep0F, 1e30F};
+  const float values[] = {0.0F, -0.0F,           smallest,      -smallest,       0x1p-126F, 0x1.fffffep-127F,
+                          1.0F, 1.0F + 0x1p-23F, 0x1p-24F,      1.0F - 0x1p-24F, 0x1p-75F,  -0x1p-75F,
+                          3.0F, 0x1.8p-1F,       0x1.000002p0F, 0x1.fffffep0F,   1e30F};
   for (const float a : values) {
     for (const float b : values) {
       for (const float c : values) {
@@ -146,7 +154,8 @@ TEST_CASE("add_rows lies within the rounding bound of an exact sum") {
   Floats rows(50 * width);
   fill(rows, random);
   std::vector<RowTerm> terms;
-  for (size_t t = 0; t < count; ++t) terms.push_back({static_cast<uint32_t>(random.below(50)), random.wide_float(3)});
+  for (size_t t = 0; t < count; ++t)
+    terms.push_back({static_cast<uint32_t>(random.below(50)), random.wide_float(3)});
   Floats sum(width);
   fill(sum, random);
   std::vector<float> start(sum.begin(), sum.end());
@@ -160,7 +169,8 @@ TEST_CASE("add_rows lies within the rounding bound of an exact sum") {
       magnitude += std::fabs(product);
     }
     exact = 0.25L * exact + start[o];
-    // n fused steps and one more: each errs by at most 2^-24 of a partial sum, and none exceeds the magnitudes' sum.
+    // n fused steps and one more: each errs by at most 2^-24 of a partial sum, and none exceeds the
+    // magnitudes' sum.
     const long double bound = (count + 1) * 0x1p-24L * (0.25L * magnitude + std::fabs(start[o]));
     CHECK(std::fabs(static_cast<long double>(sum[o]) - exact) <= bound);
   }
@@ -177,12 +187,15 @@ TEST_CASE("gemv: every instruction set gives the scalar bits, for every shape, p
         Floats in(inputs, side);
         Floats bias(outputs, side);
         for (Floats* values : {&weights, &in, &bias}) fill(*values, random);
-        const EpilogueCase epilogue(outputs, static_cast<unsigned>(random.below(EpilogueCase::kKinds)), random);
+        const EpilogueCase epilogue(outputs, static_cast<unsigned>(random.below(EpilogueCase::kKinds)),
+                                    random);
         Floats expected(outputs, side);
-        scalar().gemv_f32(weights.data(), panel, inputs, outputs, in.data(), bias.data(), epilogue.epilogue, expected.data());
+        scalar().gemv_f32(weights.data(), panel, inputs, outputs, in.data(), bias.data(), epilogue.epilogue,
+                          expected.data());
         for (const KernelTable* table : other_tables()) {
           Floats actual(outputs, side);
-          table->gemv_f32(weights.data(), panel, inputs, outputs, in.data(), bias.data(), epilogue.epilogue, actual.data());
+          table->gemv_f32(weights.data(), panel, inputs, outputs, in.data(), bias.data(), epilogue.epilogue,
+                          actual.data());
           CHECK_MESSAGE(same_bits(expected, actual), "panel " << panel << ", " << outputs << " x " << inputs);
         }
       }
@@ -201,20 +214,23 @@ TEST_CASE("gemv lies within the rounding bound of an exact product") {
   for (Floats* values : {&weights, &in, &bias}) fill(*values, random, 8);
   for (unsigned kind = 0; kind < EpilogueCase::kKinds; ++kind) {
     const EpilogueCase epilogue(outputs, kind, random);
-    scalar().gemv_f32(weights.data(), kWidePanel, inputs, outputs, in.data(), bias.data(), epilogue.epilogue, out.data());
+    scalar().gemv_f32(weights.data(), kWidePanel, inputs, outputs, in.data(), bias.data(), epilogue.epilogue,
+                      out.data());
     for (size_t o = 0; o < outputs; ++o) {
       long double exact = bias[o];
       long double magnitude = std::fabs(bias[o]);
       for (size_t i = 0; i < inputs; ++i) {
         const long double product =
-            static_cast<long double>(weights[(o / kWidePanel * inputs + i) * kWidePanel + o % kWidePanel]) * in[i];
+            static_cast<long double>(weights[(o / kWidePanel * inputs + i) * kWidePanel + o % kWidePanel]) *
+            in[i];
         exact += product;
         magnitude += std::fabs(product);
       }
-      // The sum's bound as for add_rows; the epilogue multiplies by at most 2 (norm_scale) and adds a few values of at
-      // most 2 * 2 + 2, each rounded once.
+      // The sum's bound as for add_rows; the epilogue multiplies by at most 2 (norm_scale) and adds a few
+      // values of at most 2 * 2 + 2, each rounded once.
       const long double bound = 2 * (inputs * 0x1p-24L * magnitude) + 16 * 0x1p-24L * (magnitude + 16);
-      CHECK(std::fabs(static_cast<long double>(out[o]) - finish_exactly(exact, epilogue.epilogue, o)) <= bound);
+      CHECK(std::fabs(static_cast<long double>(out[o]) - finish_exactly(exact, epilogue.epilogue, o)) <=
+            bound);
     }
   }
 }

@@ -1,17 +1,18 @@
 #pragma once
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <cstddef>
 #include <cstring>
 #include <stdexcept>
 #include <type_traits>
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 namespace kinglet::test {
 
-/// `count` elements that end exactly at (or, Side::begin, begin exactly behind) a page that may not be touched: reading
-/// or writing one byte too far is a fault. The other side has a guard page too, up to alignment.
+/// `count` elements that end exactly at (or, Side::begin, begin exactly behind) a page that may not be
+/// touched: reading or writing one byte too far is a fault. The other side has a guard page too, up to
+/// alignment.
 template <typename T>
 class Guarded {
  public:

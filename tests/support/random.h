@@ -24,7 +24,8 @@ class Random {
   /// Any finite float with a magnitude of 2^-exponent to 2^exponent, either sign, or now and then zero.
   float wide_float(int exponent) {
     if (below(32) == 0) return below(2) == 0 ? 0.0F : -0.0F;
-    const auto biased = static_cast<uint32_t>(127 - exponent + static_cast<int>(below(static_cast<uint64_t>(2 * exponent))));
+    const auto biased =
+        static_cast<uint32_t>(127 - exponent + static_cast<int>(below(static_cast<uint64_t>(2 * exponent))));
     return std::bit_cast<float>(static_cast<uint32_t>(next() & 0x807F'FFFFU) | biased << 23);
   }
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "kinglet/converter/convert.h"
+
 #include "support/support.h"
 #include "synthetic/synthetic.h"
 
@@ -22,7 +23,8 @@ struct ModelSources {
 };
 
 /// Writes an invented checkpoint (safetensors), codebook and language table into `dir`.
-inline ModelSources write_model_sources(const TempDir& dir, const synthetic::NetworkOptions& network, uint32_t vocabulary) {
+inline ModelSources write_model_sources(const TempDir& dir, const synthetic::NetworkOptions& network,
+                                        uint32_t vocabulary) {
   ModelSources sources{dir / "weights.safetensors", dir / "codebook.json", dir / "languages.json"};
   synthetic::write_checkpoint(network, sources.weights);
   synthetic::write_codebook(network, vocabulary, sources.codebook);
@@ -43,7 +45,8 @@ inline synthetic::NetworkOptions tiny_network() {
 }
 
 /// Converts an invented network to `dir`/model.kinglet.
-inline std::filesystem::path write_model(const TempDir& dir, const synthetic::NetworkOptions& network, uint32_t vocabulary) {
+inline std::filesystem::path write_model(const TempDir& dir, const synthetic::NetworkOptions& network,
+                                         uint32_t vocabulary) {
   const std::filesystem::path path = dir / "model.kinglet";
   converter::convert(write_model_sources(dir, network, vocabulary).options(), path);
   return path;

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "kinglet/history/builder.h"
+
 #include "support/small_model.h"
 
 namespace kinglet::test {
@@ -10,8 +11,8 @@ namespace kinglet::test {
 inline constexpr int64_t kWorldStart = 1'612'137'600;  // 1 February 2021, UTC
 inline constexpr int64_t kDay = 86'400;
 
-/// An invented data set in a folder: training rows over 3 days, validation rows on the 4th, rows to be scored on the
-/// 5th, and the history of the first two.
+/// An invented data set in a folder: training rows over 3 days, validation rows on the 4th, rows to be scored
+/// on the 5th, and the history of the first two.
 struct SmallWorld {
   SmallWorld(const TempDir& dir, uint64_t rows, uint64_t seed = 1)
       : train(dir / "train"), valid(dir / "valid"), score(dir / "score"), history(dir / "history.kinglet") {
@@ -23,8 +24,10 @@ struct SmallWorld {
     synthetic::SyntheticWorld world(options);
     using Labels = synthetic::SyntheticWorld::Labels;
     synthetic::write_rows(world, train, 2, rows, kWorldStart, kWorldStart + 3 * kDay, Labels::yes);
-    synthetic::write_rows(world, valid, 1, rows / 4, kWorldStart + 3 * kDay, kWorldStart + 4 * kDay, Labels::yes);
-    synthetic::write_rows(world, score, 1, rows / 4, kWorldStart + 4 * kDay, kWorldStart + 5 * kDay, Labels::no);
+    synthetic::write_rows(world, valid, 1, rows / 4, kWorldStart + 3 * kDay, kWorldStart + 4 * kDay,
+                          Labels::yes);
+    synthetic::write_rows(world, score, 1, rows / 4, kWorldStart + 4 * kDay, kWorldStart + 5 * kDay,
+                          Labels::no);
     kinglet::history::build_history({train}, {valid}, history, {});
   }
   std::filesystem::path train, valid, score, history;

@@ -1,9 +1,5 @@
 #include "support/support.h"
 
-#include <sys/resource.h>
-#include <unistd.h>
-#include <zlib.h>
-
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -11,12 +7,17 @@
 #include <iterator>
 #include <stdexcept>
 
+#include <sys/resource.h>
+#include <unistd.h>
+#include <zlib.h>
+
 namespace kinglet::test {
 
 std::optional<std::filesystem::path> shared_dir() {
   const char* named = std::getenv("KINGLET_SHARED");
-  const std::filesystem::path path =
-      named != nullptr ? std::filesystem::path(named) : std::filesystem::path(KINGLET_SOURCE_DIR) / ".." / "shared";
+  const std::filesystem::path path = named != nullptr
+                                         ? std::filesystem::path(named)
+                                         : std::filesystem::path(KINGLET_SOURCE_DIR) / ".." / "shared";
   if (!std::filesystem::is_directory(path / "golden")) return std::nullopt;
   return path;
 }

@@ -1,17 +1,17 @@
 #pragma once
 
-#include <doctest/doctest.h>
-
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include <doctest/doctest.h>
+
 namespace kinglet::test {
 
-/// The folder with golden files and real rows: $KINGLET_SHARED, else "../shared" beside the source tree; absent in a
-/// fresh clone.
+/// The folder with golden files and real rows: $KINGLET_SHARED, else "../shared" beside the source tree;
+/// absent in a fresh clone.
 std::optional<std::filesystem::path> shared_dir();
 
 /// Prints the line that ctest's SKIP_REGULAR_EXPRESSION looks for.
@@ -64,10 +64,10 @@ std::string error_of(Call&& call) {
 }  // namespace kinglet::test
 
 /// Binds `name` to the shared folder or leaves the test case as skipped.
-#define REQUIRE_SHARED(name)                                             \
-  const auto name##_optional = ::kinglet::test::shared_dir();            \
-  if (!name##_optional) {                                                \
-    ::kinglet::test::report_skipped("../shared is not present");         \
-    return;                                                              \
-  }                                                                      \
+#define REQUIRE_SHARED(name)                                     \
+  const auto name##_optional = ::kinglet::test::shared_dir();    \
+  if (!name##_optional) {                                        \
+    ::kinglet::test::report_skipped("../shared is not present"); \
+    return;                                                      \
+  }                                                              \
   const std::filesystem::path& name = *name##_optional

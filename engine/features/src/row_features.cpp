@@ -24,10 +24,12 @@ int64_t whole_days(int64_t creation, int64_t time) noexcept {
 }
 
 uint32_t day_of_month(int64_t seconds) noexcept {
-  // Days are counted from 1 March of year 0 of a 400-year cycle (146,097 days), so that the leap day comes last.
+  // Days are counted from 1 March of year 0 of a 400-year cycle (146,097 days), so that the leap day comes
+  // last.
   const int64_t days = seconds / kDaySeconds + 719'468;
   const int64_t day_of_cycle = days % 146'097;
-  const int64_t year = (day_of_cycle - day_of_cycle / 1'460 + day_of_cycle / 36'524 - day_of_cycle / 146'096) / 365;
+  const int64_t year =
+      (day_of_cycle - day_of_cycle / 1'460 + day_of_cycle / 36'524 - day_of_cycle / 146'096) / 365;
   const int64_t day_of_year = day_of_cycle - (365 * year + year / 4 - year / 100);
   const int64_t month = (5 * day_of_year + 2) / 153;  // months of 153 days in 5, from March
   return static_cast<uint32_t>(day_of_year - (153 * month + 2) / 5 + 1);
@@ -40,8 +42,10 @@ void fill_counts_and_ages(const Row& row, double* numerics) noexcept {
   numerics[kHistoryValues + 3] = static_cast<double>(row.author_following_count);
   numerics[kHistoryValues + 4] = static_cast<double>(row.reader_follower_count);
   numerics[kHistoryValues + 5] = static_cast<double>(row.reader_following_count);
-  numerics[kHistoryValues + 6] = static_cast<double>(whole_days(row.reader_account_creation, row.tweet_timestamp));
-  numerics[kHistoryValues + 7] = static_cast<double>(whole_days(row.author_account_creation, row.tweet_timestamp));
+  numerics[kHistoryValues + 6] =
+      static_cast<double>(whole_days(row.reader_account_creation, row.tweet_timestamp));
+  numerics[kHistoryValues + 7] =
+      static_cast<double>(whole_days(row.author_account_creation, row.tweet_timestamp));
 }
 
 uint64_t row_flags(const Row& row) noexcept {
@@ -65,7 +69,8 @@ uint64_t row_flags(const Row& row) noexcept {
 RowFeatures row_features(const Row& row, const formats::HistoryFile& history,
                          const Communities* communities) noexcept {
   RowFeatures features{};
-  history_values(row, {.history = &history}, std::span<double, kHistoryValues>(features.numerics.data(), kHistoryValues));
+  history_values(row, {.history = &history},
+                 std::span<double, kHistoryValues>(features.numerics.data(), kHistoryValues));
   fill_counts_and_ages(row, features.numerics.data());
   features.flags = row_flags(row);
   features.hour = static_cast<uint32_t>(row.tweet_timestamp % kDaySeconds / 3'600);

@@ -6,17 +6,17 @@
 #include <string_view>
 #include <vector>
 
-/// The features that the engine can compute from a row, its history and its communities, by name, in the paper's order
-/// (spec section 3). A layout may hold any of them in any order.
+/// The features that the engine can compute from a row, its history and its communities, by name, in the
+/// paper's order (spec section 3). A layout may hold any of them in any order.
 namespace kinglet {
 
-inline constexpr size_t kRowNumerics = 73;        // history, then counts and ages
-inline constexpr size_t kCommunityNumerics = 4;   // appended to them
+inline constexpr size_t kRowNumerics = 73;       // history, then counts and ages
+inline constexpr size_t kCommunityNumerics = 4;  // appended to them
 inline constexpr size_t kRowFlags = 12;
 inline constexpr size_t kCommunityFlags = 4;
 
-/// kRowNumerics + kCommunityNumerics names, e.g. "train_pair_like", "valid_swapped_author_reply", "token_count",
-/// "reader_account_age_days", "community_like".
+/// kRowNumerics + kCommunityNumerics names, e.g. "train_pair_like", "valid_swapped_author_reply",
+/// "token_count", "reader_account_age_days", "community_like".
 const std::vector<std::string>& numeric_names();
 /// kRowFlags + kCommunityFlags names, e.g. "engagee_follows_engager", "has_photo", "same_community_like".
 const std::vector<std::string>& flag_names();

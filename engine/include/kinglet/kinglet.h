@@ -1,6 +1,7 @@
 #pragma once
 
-/// Everything a service links to: open a Model and a HistoryFile, make a Session a thread, score rows or requests.
+/// Everything a service links to: open a Model and a HistoryFile, make a Session a thread, score rows or
+/// requests.
 #include "kinglet/feature_names.h"
 #include "kinglet/formats/error.h"
 #include "kinglet/formats/history_file.h"

@@ -19,23 +19,26 @@ struct ModelImpl;
 struct OpenOptions {
   /// Default: $KINGLET_ISA if set, else the fastest this CPU supports.
   std::optional<kernels::Isa> isa = std::nullopt;
-  /// Also check every tensor's checksum and values, and that the self-tests give the bits they should (reads the whole
-  /// file; Model::verify).
+  /// Also check every tensor's checksum and values, and that the self-tests give the bits they should (reads
+  /// the whole file; Model::verify).
   bool verify = false;
 };
 
-/// A model file, memory-mapped and bound to one instruction set's kernels. Immutable: copies share it, and any number
-/// of threads and sessions may use it; processes share its pages. It lives as long as the last copy or Session.
+/// A model file, memory-mapped and bound to one instruction set's kernels. Immutable: copies share it, and
+/// any number of threads and sessions may use it; processes share its pages. It lives as long as the last
+/// copy or Session.
 class Model {
  public:
-  /// Checks the header, the structure and every bound, in time independent of the weights' size. Throws Error naming
-  /// file, place and what was expected; also where $KINGLET_ISA or options.isa names an instruction set that this build or
-  /// this CPU lacks.
+  /// Checks the header, the structure and every bound, in time independent of the weights' size. Throws Error
+  /// naming file, place and what was expected; also where $KINGLET_ISA or options.isa names an instruction
+  /// set that this build or this CPU lacks.
   static Model open(const std::filesystem::path& path, const OpenOptions& options = {});
   /// Over a model file's bytes in memory, 64-byte aligned, which must outlive the model and its sessions.
-  static Model from_memory(std::span<const std::byte> bytes, const std::string& name, const OpenOptions& options = {});
+  static Model from_memory(std::span<const std::byte> bytes, const std::string& name,
+                           const OpenOptions& options = {});
 
-  /// Reads everything: checksums, finite values, and the self-tests on this model's instruction set. Throws Error.
+  /// Reads everything: checksums, finite values, and the self-tests on this model's instruction set. Throws
+  /// Error.
   void verify() const;
 
   kernels::Isa isa() const noexcept;

@@ -14,13 +14,14 @@ enum class Target : uint8_t { like, retweet, quote, reply };
 inline constexpr size_t kTargets = 4;
 inline constexpr std::array<std::string_view, kTargets> kTargetNames = {"like", "retweet", "quote", "reply"};
 
-/// The largest magnitude of a numeric value that a model takes: Fourier arguments are reduced exactly up to here.
+/// The largest magnitude of a numeric value that a model takes: Fourier arguments are reduced exactly up to
+/// here.
 inline constexpr double kNumericLimit = 68'719'476'736.0;  // 2^36
 
 /// One tweet shown to one reader, as the network sees it. Spans need to live only during the call.
 struct Request {
-  /// The tweet's token ids, [CLS] and [SEP] included; the first and the last do not enter the sketch. Ids that the
-  /// codebook does not know are skipped. At most 2^24.
+  /// The tweet's token ids, [CLS] and [SEP] included; the first and the last do not enter the sketch. Ids
+  /// that the codebook does not know are skipped. At most 2^24.
   std::span<const uint32_t> tokens;
   /// One value a numeric feature, in the layout's order, before encoding: finite, |value| <= kNumericLimit.
   std::span<const double> numerics;
@@ -51,7 +52,8 @@ enum class Status : uint8_t {
 };
 std::string_view status_text(Status status) noexcept;
 
-/// The communities of one row's author and reader, one entry a reaction (spec section 4), from whoever found them.
+/// The communities of one row's author and reader, one entry a reaction (spec section 4), from whoever found
+/// them.
 struct Communities {
   static constexpr uint32_t kNone = std::numeric_limits<uint32_t>::max();
   /// Indexed by Reaction; kNone: in no community.

@@ -9,9 +9,9 @@
 
 namespace kinglet {
 
-/// One thread's scratch for one model. All memory is booked at creation; score() allocates nothing, takes no lock,
-/// throws nothing, makes no system call, reads no environment and touches nothing shared but the model's and the
-/// history's constant pages. Not thread-safe: one session a thread. Movable.
+/// One thread's scratch for one model. All memory is booked at creation; score() allocates nothing, takes no
+/// lock, throws nothing, makes no system call, reads no environment and touches nothing shared but the
+/// model's and the history's constant pages. Not thread-safe: one session a thread. Movable.
 class Session {
  public:
   explicit Session(Model model);
@@ -22,8 +22,9 @@ class Session {
   /// Scores one request. The same model and request give the same bits on every CPU.
   Status score(const Request& request, Scores& scores) noexcept;
 
-  /// Scores one raw row: features as spec section 3 says, from the row's fields and the whole of both histories. Its
-  /// labels, if it has any, are not looked at. `communities`: needed by layouts with community features, else ignored.
+  /// Scores one raw row: features as spec section 3 says, from the row's fields and the whole of both
+  /// histories. Its labels, if it has any, are not looked at. `communities`: needed by layouts with community
+  /// features, else ignored.
   Status score(const Row& row, const formats::HistoryFile& history, Scores& scores,
                const Communities* communities = nullptr) noexcept;
 

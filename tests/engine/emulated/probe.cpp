@@ -1,13 +1,14 @@
-// Runs on an emulated CPU (static, one thread, no signals): scores the requests of a file on every instruction set this
-// CPU has and prints the logits' bits. usage: probe MODEL REQUESTS
+// Runs on an emulated CPU (static, one thread, no signals): scores the requests of a file on every
+// instruction set this CPU has and prints the logits' bits. usage: probe MODEL REQUESTS
 #include <bit>
 #include <cstdio>
 #include <cstring>
 #include <vector>
 
-#include "emulated/requests.h"
 #include "kinglet/formats/error.h"
 #include "kinglet/session.h"
+
+#include "emulated/requests.h"
 
 int main(int argc, char** argv) {
   if (argc != 3) return 64;
@@ -17,7 +18,8 @@ int main(int argc, char** argv) {
       if (!kinglet::kernels::supported(isa)) continue;
       kinglet::Session session(kinglet::Model::open(argv[1], {.isa = isa}));
       const std::string name(kinglet::kernels::isa_name(isa));
-      for (const auto& request : requests) std::printf("%s %s\n", name.c_str(), kinglet::test::logit_bits(session, request).c_str());
+      for (const auto& request : requests)
+        std::printf("%s %s\n", name.c_str(), kinglet::test::logit_bits(session, request).c_str());
     }
     const std::string best(kinglet::kernels::isa_name(kinglet::kernels::best_isa()));
     std::printf("best %s\n", best.c_str());

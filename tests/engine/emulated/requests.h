@@ -12,7 +12,8 @@
 
 namespace kinglet::test {
 
-/// A request that owns its parts, and a plain file of them, so that one set can be scored natively and on an emulated CPU.
+/// A request that owns its parts, and a plain file of them, so that one set can be scored natively and on an
+/// emulated CPU.
 struct StoredRequest {
   std::vector<uint32_t> tokens;
   std::vector<double> numerics;

@@ -16,10 +16,12 @@ struct ConvertOptions {
   std::filesystem::path weights;    // torch.save's zip format, safetensors or npz
   std::filesystem::path codebook;   // JSON: token id -> absolute codes; may be an empty object
   std::filesystem::path languages;  // JSON or a pickled dict: hashed language -> row of language.weight
-  /// Needed only where the codebook is empty (default 20 and 256); must agree with it and the weights otherwise.
+  /// Needed only where the codebook is empty (default 20 and 256); must agree with it and the weights
+  /// otherwise.
   std::optional<uint32_t> depth;
   std::optional<uint32_t> width;
-  /// The layout with community features: 77 numeric features and 16 flags instead of 73 and 12 (spec section 3).
+  /// The layout with community features: 77 numeric features and 16 flags instead of 73 and 12 (spec section
+  /// 3).
   bool communities = false;
   /// Refuse a checkpoint that holds tensors the network does not use.
   bool strict = false;
@@ -42,8 +44,9 @@ struct ConvertReport {
   uint64_t file_bytes = 0;
 };
 
-/// Converts and writes `output` (beside, then renamed). Before it is renamed the model is opened from memory, verified
-/// and its self-tests run on every instruction set of this CPU. Same input, same bytes. Throws Error.
+/// Converts and writes `output` (beside, then renamed). Before it is renamed the model is opened from memory,
+/// verified and its self-tests run on every instruction set of this CPU. Same input, same bytes. Throws
+/// Error.
 ConvertReport convert(const ConvertOptions& options, const std::filesystem::path& output,
                       const ProgressFn& progress = {});
 

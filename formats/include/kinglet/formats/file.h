@@ -9,8 +9,9 @@
 
 namespace kinglet::formats {
 
-/// A whole file mapped read-only and shared. Movable; unmapped on destruction. Immutable, so any thread may read it.
-/// The file must not be truncated while mapped (writers of this project replace files by rename, never in place).
+/// A whole file mapped read-only and shared. Movable; unmapped on destruction. Immutable, so any thread may
+/// read it. The file must not be truncated while mapped (writers of this project replace files by rename,
+/// never in place).
 class MappedFile {
  public:
   MappedFile() = default;
@@ -32,8 +33,8 @@ class MappedFile {
 };
 
 /// A file written beside its final path (".NAME.tmp-PID-N") and renamed over it by commit(), after fsync.
-/// Destroyed without commit() (an error, an interruption), it leaves nothing behind and the old file untouched.
-/// Not thread-safe. Every failure to write (a full disk among them) throws Error.
+/// Destroyed without commit() (an error, an interruption), it leaves nothing behind and the old file
+/// untouched. Not thread-safe. Every failure to write (a full disk among them) throws Error.
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path path);

@@ -42,14 +42,16 @@ struct TensorView {
   const uint16_t* u16() const noexcept { return reinterpret_cast<const uint16_t*>(bytes.data()); }
 };
 
-/// A model file (docs/formats/model.md), opened: the header's checksum, its structure, every tensor's bounds and the
-/// absence of gaps are checked, in time that does not depend on the tensors' bytes. What the names mean to an engine
-/// (the plan) is the engine's to check. Immutable and shareable between threads; views live as long as it does.
+/// A model file (docs/formats/model.md), opened: the header's checksum, its structure, every tensor's bounds
+/// and the absence of gaps are checked, in time that does not depend on the tensors' bytes. What the names
+/// mean to an engine (the plan) is the engine's to check. Immutable and shareable between threads; views live
+/// as long as it does.
 class ModelFile {
  public:
   /// Throws Error naming file, place and what was expected.
   explicit ModelFile(const std::filesystem::path& path);
-  /// The same over bytes in memory, at a 64-byte-aligned address; they must outlive this. `name` is for messages.
+  /// The same over bytes in memory, at a 64-byte-aligned address; they must outlive this. `name` is for
+  /// messages.
   ModelFile(std::span<const std::byte> bytes, std::string name);
 
   const fbs::Model& header() const noexcept { return *header_; }

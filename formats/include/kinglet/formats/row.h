@@ -8,13 +8,15 @@
 
 namespace kinglet {
 
-/// The four reactions in the order of the history counters (spec section 2). Logits have their own order: Target.
+/// The four reactions in the order of the history counters (spec section 2). Logits have their own order:
+/// Target.
 enum class Reaction : uint8_t { like, reply, retweet, quote };
 inline constexpr size_t kReactions = 4;
 
 enum class TweetType : uint8_t { top_level, retweet, quote };
 
-/// What the row format allows (docs/formats/rows.md). A row beyond a limit is refused with its line and field.
+/// What the row format allows (docs/formats/rows.md). A row beyond a limit is refused with its line and
+/// field.
 struct RowLimits {
   static constexpr size_t line_bytes = size_t{1} << 20;
   static constexpr size_t id_bytes = 256;

@@ -6,7 +6,8 @@
 
 namespace kinglet::kernels {
 
-/// Instruction sets with kernels of their own, slowest first. `scalar` is the specification and runs anywhere.
+/// Instruction sets with kernels of their own, slowest first. `scalar` is the specification and runs
+/// anywhere.
 enum class Isa : unsigned char { scalar, avx2 };
 
 /// Every instruction set this build holds kernels for, slowest first.

@@ -11,7 +11,8 @@
 ///   - the same inputs give the same bits. Each output is computed by itself, in the order written below; an
 ///     instruction set may only work on several outputs at once. `fma(a, b, c)` rounds once.
 ///   - inputs are finite; magnitudes are such that no sum overflows (checked when the model is opened).
-///   - pointers to float arrays are 64-byte aligned, widths are multiples of kLane: tensors and scratch are padded
+///   - pointers to float arrays are 64-byte aligned, widths are multiples of kLane: tensors and scratch are
+///   padded
 ///     with zeros by the converter and the session, so that no kernel needs a tail.
 ///   - thread-safe: a kernel touches nothing but its arguments.
 namespace kinglet::kernels {
@@ -21,8 +22,9 @@ inline constexpr size_t kLane = 16;       // floats; every padded width is a mul
 inline constexpr size_t kWidePanel = 32;  // outputs side by side in a hidden layer's panel
 inline constexpr size_t kSlimPanel = 16;  // the same for the output layer
 
-/// Inputs that a dense layer's sum takes at a time: partial sums of this many are added up, so that rounding errors
-/// grow with its square root and the number of parts, not with the number of inputs (about 4 times less at 1,500).
+/// Inputs that a dense layer's sum takes at a time: partial sums of this many are added up, so that rounding
+/// errors grow with its square root and the number of parts, not with the number of inputs (about 4 times
+/// less at 1,500).
 inline constexpr size_t kSumBlock = 64;
 
 /// One active row of a table and its weight in the sum.
@@ -38,8 +40,8 @@ struct Addend {
   const float* shift;
 };
 
-/// What happens to an output's sum z, in this order: the addends one by one; leaky ReLU: z > 0 ? z : slope * z;
-/// normalisation: fma(scale, z, shift).
+/// What happens to an output's sum z, in this order: the addends one by one; leaky ReLU: z > 0 ? z : slope *
+/// z; normalisation: fma(scale, z, shift).
 struct Epilogue {
   const Addend* addends = nullptr;
   size_t addend_count = 0;
@@ -56,23 +58,24 @@ struct KernelTable {
   /// Weighted sum of rows ("embedding bag"), for o in [0, width):
   ///   s = 0; for each term in order: s = fma(term.weight, rows[term.row * stride + o], s)
   ///   sum[o] = fma(scale, s, sum[o])
-  void (*add_rows_f32)(const float* rows, size_t stride, size_t width, const RowTerm* terms, size_t count, float scale,
-                       float* sum);
+  void (*add_rows_f32)(const float* rows, size_t stride, size_t width, const RowTerm* terms, size_t count,
+                       float scale, float* sum);
 
-  /// Dense layer, batch 1. `panels` is [outputs / panel][inputs][panel], panel being kWidePanel or kSlimPanel;
-  /// `outputs` (padded) is a multiple of panel. For each output o:
+  /// Dense layer, batch 1. `panels` is [outputs / panel][inputs][panel], panel being kWidePanel or
+  /// kSlimPanel; `outputs` (padded) is a multiple of panel. For each output o:
   ///   z = bias[o]; for each kSumBlock of inputs in order (the last may be shorter):
   ///     s = 0; for each i of it in order: s = fma(weight(o, i), in[i], s)
   ///     z = z + s
   ///   out[o] = epilogue(z)
-  void (*gemv_f32)(const float* panels, size_t panel, size_t inputs, size_t outputs, const float* in, const float* bias,
-                   const Epilogue& epilogue, float* out);
+  void (*gemv_f32)(const float* panels, size_t panel, size_t inputs, size_t outputs, const float* in,
+                   const float* bias, const Epilogue& epilogue, float* out);
 
   /// The epilogue alone: out[o] = epilogue(in[o]). `in` and `out` may be the same.
   void (*activate_f32)(const float* in, size_t width, const Epilogue& epilogue, float* out);
 };
 
-/// The table of an instruction set; null if this build does not hold it. Says nothing about the CPU: see supported().
+/// The table of an instruction set; null if this build does not hold it. Says nothing about the CPU: see
+/// supported().
 const KernelTable* table_of(Isa isa) noexcept;
 
 }  // namespace kinglet::kernels

@@ -4,9 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 
-/// Sine, cosine and exponential from additions and multiplications of doubles in one fixed order (docs/numerics.md):
-/// no libm, no fused operation, no table, so that every CPU gives the same bits. Branch-free, so that loops over
-/// several arguments vectorise.
+/// Sine, cosine and exponential from additions and multiplications of doubles in one fixed order
+/// (docs/numerics.md): no libm, no fused operation, no table, so that every CPU gives the same bits.
+/// Branch-free, so that loops over several arguments vectorise.
 namespace kinglet::features {
 
 struct SinCos {
@@ -16,10 +16,13 @@ struct SinCos {
 
 namespace detail {
 
-// pi/2 = kHalfPi[0] + ... + [4]: four pieces of 16 bits, whose products with a 37-bit integer are exact, and the rest.
-inline constexpr double kHalfPi[5] = {0x1.921ep+0, 0x1.b544p-16, 0x1.0b4p-34, 0x1.8468p-48, 0x1.898cc51701b84p-64};
+// pi/2 = kHalfPi[0] + ... + [4]: four pieces of 16 bits, whose products with a 37-bit integer are exact, and
+// the rest.
+inline constexpr double kHalfPi[5] = {0x1.921ep+0, 0x1.b544p-16, 0x1.0b4p-34, 0x1.8468p-48,
+                                      0x1.898cc51701b84p-64};
 inline constexpr double kTwoOverPi = 0x1.45f306dc9c883p-1;
-inline constexpr double kRoundToInteger = 0x1.8p+52;  // adding it leaves no bits below 1; the low bits hold the integer
+inline constexpr double kRoundToInteger =
+    0x1.8p+52;  // adding it leaves no bits below 1; the low bits hold the integer
 
 inline void two_sum(double a, double b, double& sum, double& error) noexcept {
   sum = a + b;
@@ -55,8 +58,8 @@ inline double cos_tail(double z) noexcept {  // (cos(x) - 1 + x^2 / 2) / x^4, z 
 /// For |x| <= 2^37; within 1 unit in the last place of 1.
 inline SinCos sin_cos(double x) noexcept {
   using namespace detail;
-  // x = k * pi/2 + high + low, |high| <= pi/4 or so. The first three steps are exact: their results are multiples of
-  // 2^-47 (or of x's last bit) that fit 53 bits.
+  // x = k * pi/2 + high + low, |high| <= pi/4 or so. The first three steps are exact: their results are
+  // multiples of 2^-47 (or of x's last bit) that fit 53 bits.
   const double shifted = x * kTwoOverPi + kRoundToInteger;
   const double k = shifted - kRoundToInteger;
   const double exact = ((x - k * kHalfPi[0]) - k * kHalfPi[1]) - k * kHalfPi[2];

@@ -20,7 +20,8 @@ struct RowFeatures {
 };
 
 /// Spec section 3. `communities` null: the community features are 0. Allocates nothing.
-RowFeatures row_features(const Row& row, const formats::HistoryFile& history, const Communities* communities) noexcept;
+RowFeatures row_features(const Row& row, const formats::HistoryFile& history,
+                         const Communities* communities) noexcept;
 
 /// The features that need no history, written behind the kHistoryValues history values.
 void fill_counts_and_ages(const Row& row, double* numerics) noexcept;
