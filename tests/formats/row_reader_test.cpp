@@ -282,6 +282,26 @@ TEST_CASE("a line beyond the limit is refused, however the blocks fall") {
         (dir / "longest").string() + ": line 1: expected 20 fields, or 24 with labels, got 1");
 }
 
+TEST_CASE("long lines of every mix of lengths are read, however they lie in the buffer") {
+  TempDir dir;
+  auto rows = random_rows(12);
+  const std::string filler(RowLimits::id_bytes - 1, 'h');
+  // Items of a list, 256 bytes each with the tab: 4070 of them nearly fill a line. In blocks of 400,000 the
+  // second line starts in the first half of the first block and ends behind the third, where the buffer has
+  // no room for a fourth.
+  const std::vector<size_t> items = {740, 4070, 4000, 10, 2100, 3000, 1, 3900, 1000, 3900, 2500, 4000};
+  for (size_t i = 0; i < rows.size(); ++i) rows[i].hashtags.assign(items[i], filler);
+  const std::string text = text_of(rows);
+  write_file(dir / "plain", text);
+  write_file(dir / "gzip", gzip(text));
+  for (const size_t block :
+       {size_t{1000}, size_t{1} << 16, size_t{1} << 18, size_t{400'000}, size_t{1} << 20, size_t{1} << 24}) {
+    CAPTURE(block);
+    check_rows(RowReader({dir / "plain"}, {.block_bytes = block}), rows);
+    check_rows(RowReader({dir / "gzip"}, {.block_bytes = block}), rows);
+  }
+}
+
 TEST_CASE("gzip data cut at any length is refused, or its rows are a prefix") {
   TempDir dir;
   const auto rows = random_rows(5);
