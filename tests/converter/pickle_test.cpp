@@ -89,7 +89,7 @@ TEST_CASE("containers and the memo") {
   CHECK(says(refusal("q\x00."sv), "nothing to remember"));
 }
 
-TEST_CASE("a framed pickle of protocol 4 reads; a frame beyond the end does not") {
+TEST_CASE("a framed pickle of protocol 4 reads, and a frame beyond the end does not") {
   using namespace std::string_view_literals;
   CHECK(integer("\x95\x03\x00\x00\x00\x00\x00\x00\x00K\x01."sv) == 1);
   CHECK(says(refusal("\x95\x04\x00\x00\x00\x00\x00\x00\x00K\x01."sv), "frame beyond"));

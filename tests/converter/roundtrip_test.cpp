@@ -83,6 +83,32 @@ TEST_CASE("random tensors survive safetensors") {
   check_survives(safetensors_types(), safetensors_bytes);
 }
 
+TEST_CASE("what write_safetensors writes is read back, and the same tensors give the same bytes") {
+  const TempDir dir;
+  CHECK(rc::check([&] {
+    TensorMap tensors;
+    const size_t count = *rc::gen::inRange<size_t>(0, 4);
+    for (size_t i = 0; i < count; ++i)
+      tensors.emplace("layer" + std::to_string(i), any_tensor(safetensors_types()));
+    kinglet::converter::write_safetensors(dir / "a", tensors);
+    kinglet::converter::write_safetensors(dir / "b", tensors);
+    RC_ASSERT(same(read_checkpoint(dir / "a").tensors, tensors));
+    RC_ASSERT(read_file(dir / "a") == read_file(dir / "b"));
+  }));
+}
+
+TEST_CASE("a bare .npy array is read whole or refused") {
+  const std::string npy = npy_bytes("{'descr': '<i2', 'fortran_order': True, 'shape': (1, 2)}\n", "abcd");
+  const auto read = [](std::string_view text) { return read_npy(exact_bytes(text), "a.npy"); };
+  CHECK(is_npy(exact_bytes(npy)));
+  CHECK_FALSE(is_npy(exact_bytes("NUMPY")));
+  CHECK(read(npy).shape == std::vector<uint64_t>{1, 2});
+  for (size_t length = 0; length < npy.size(); ++length) {
+    CHECK_THROWS_AS(read(npy.substr(0, length)), kinglet::Error);
+  }
+  CHECK_THROWS_AS(read(npy + "x"), kinglet::Error);
+}
+
 TEST_CASE("random tensors survive npz, row- and column-major, stored and deflated") {
   for (const bool column_major : {false, true}) {
     for (const ZipMethod method : {ZipMethod::stored, ZipMethod::deflated}) {
@@ -103,7 +129,7 @@ TEST_CASE("a file cut short at any length is refused") {
   }
 }
 
-TEST_CASE("a byte changed anywhere is refused or changes no tensor; without checksums it never crashes") {
+TEST_CASE("a byte changed anywhere is refused or changes no tensor, and without checksums it never crashes") {
   for (const Format& format : small_files()) {
     CAPTURE(format.name);
     size_t refused = 0;

@@ -54,7 +54,7 @@ TEST_CASE("every f16 and every bf16 widens to the number its fields define") {
   check_all(ElementType::bf16, 8, 7);
 }
 
-TEST_CASE("integers and booleans widen; f32 rounds once") {
+TEST_CASE("integers and booleans widen, and f32 rounds once") {
   CHECK(tensor_of<int8_t>(ElementType::i8, {2}, {-128, 127}).to_f64() == std::vector<double>{-128, 127});
   CHECK(tensor_of<uint8_t>(ElementType::u8, {1}, {255}).to_f64() == std::vector<double>{255});
   CHECK(tensor_of<int16_t>(ElementType::i16, {1}, {-32768}).to_f64() == std::vector<double>{-32768});

@@ -182,7 +182,7 @@ TEST_CASE("parameters are tensors") {
   CHECK(checkpoint_of(zip_of(pickle.finish())).tensors.at("x").to_f32() == std::vector<float>{0, 5});
 }
 
-TEST_CASE("what is no dict of tensors is refused; what stands beside the tensors is listed") {
+TEST_CASE("what is no dict of tensors is refused, and what stands beside the tensors is listed") {
   CHECK(says(refusal_of(PickleWriter().raw("]")), "expected a dict of tensors by name, got a list"));
   CHECK(says(refusal_of(PickleWriter().raw("}")), "or one with the key \"state_dict\""));
   CHECK(says(refusal_of(PickleWriter().raw("}K\x01Ns")), "whose keys are strs, got an int"));
@@ -251,7 +251,7 @@ TEST_CASE("torch.save's format from before 1.6 is refused with a way out") {
   CHECK(says(error_of([&] { checkpoint_of(legacy); }), "before PyTorch 1.6"));
 }
 
-TEST_CASE("the prefix before l1.weight is stripped; two networks are refused") {
+TEST_CASE("the prefix before l1.weight is stripped, and two networks are refused") {
   TensorMap tensors = small_tensors();
   for (const std::string prefix : {"", "model.", "module.", "a.b.c."}) {
     for (const bool in_checkpoint : {false, true}) {

@@ -33,8 +33,7 @@ struct PickleValue {
   int64_t integer = 0;      // boolean (0, 1) and integer
   double real = 0;          // real
   std::string_view text{};  // text (UTF-8, a view into the pickle) and global ("module.name")
-  /// Tuple, list: the elements. Dict: key, value, ... Call: callable, arguments (a tuple). Persistent: its
-  /// id.
+  /// Tuple, list: elements. Dict: key, value, ... Call: callable, arguments (a tuple). Persistent: the id.
   std::vector<PickleRef> items{};
 };
 
