@@ -31,6 +31,8 @@ int run(int argc, char** argv) {
   kinglet::cli::add_history(app);
   kinglet::cli::add_features(app);
   kinglet::cli::add_score(app);
+  kinglet::cli::add_evaluate(app);
+  kinglet::cli::add_simulate(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -2,18 +2,9 @@
 
 #include <cstdint>
 
+#include "kinglet/metrics/sum.h"
+
 namespace kinglet::metrics {
-
-/// A sum that carries its rounding errors along (Neumaier), so that 10^8 terms lose nothing that shows.
-class Sum {
- public:
-  void add(double term) noexcept;
-  double value() const noexcept { return sum_ + lost_; }
-
- private:
-  double sum_ = 0;
-  double lost_ = 0;
-};
 
 /// AP from rows in descending order of probability. Counts are exact below 2^53.
 class PrecisionSum {

@@ -55,12 +55,6 @@ std::optional<double> entropy_of(std::span<const T> probabilities, std::span<con
 
 }  // namespace
 
-void Sum::add(double term) noexcept {
-  const double sum = sum_ + term;
-  lost_ += std::abs(sum_) >= std::abs(term) ? (sum_ - sum) + term : (term - sum) + sum_;
-  sum_ = sum;
-}
-
 void PrecisionSum::end_of_ties() noexcept {
   if (positives_ == counted_) return;
   const double precision = static_cast<double>(positives_) / static_cast<double>(rows_);
