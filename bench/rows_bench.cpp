@@ -91,7 +91,7 @@ void parse_rows(benchmark::State& state) {
   RowParser parser;
   Row row;
   RowError error;
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     for (const auto& text : lines()) {
       if (!parser.parse(text, row, error)) state.SkipWithError("a synthetic row was refused");
       benchmark::DoNotOptimize(row.tokens.data());
@@ -109,7 +109,7 @@ void read_rows(benchmark::State& state) {
     for (const auto& text : lines()) out << text << '\n';
   }
   Row row;
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     RowReader reader({path}, {.block_bytes = static_cast<size_t>(state.range(0))});
     while (reader.next(row)) benchmark::DoNotOptimize(row.tokens.data());
   }

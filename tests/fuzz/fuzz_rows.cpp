@@ -84,6 +84,15 @@ void drop_gzip_place(Reading& reading) {
   if (at != std::string::npos) reading.error.erase(0, at);
 }
 
+void check_block_sizes(const uint8_t* data, size_t size) {
+  const MemoryFile file(data, size);
+  Reading large = read(file.path(), size_t{1} << 18);
+  Reading small = read(file.path(), size > 0 ? 1 + data[size - 1] % 97 : 1);
+  drop_gzip_place(large);
+  drop_gzip_place(small);
+  require(large == small, "the block size changes what is read");
+}
+
 void check_line(RowParser& parser, const std::string& line) {
   const auto exact = std::make_unique<char[]>(line.size());
   std::memcpy(exact.get(), line.data(), line.size());
@@ -108,12 +117,10 @@ void check_line(RowParser& parser, const std::string& line) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  const MemoryFile file(data, size);
-  Reading large = read(file.path(), size_t{1} << 18);
-  Reading small = read(file.path(), size > 0 ? 1 + data[size - 1] % 97 : 1);
-  drop_gzip_place(large);
-  drop_gzip_place(small);
-  require(large == small, "the block size changes what is read");
+  // Two readers book 5 MiB, a hundred times the work of a line: of plain text, only one size in sixteen is
+  // read so.
+  const bool is_gzip = size >= 2 && data[0] == 0x1f && data[1] == 0x8b;
+  if (is_gzip || size % 16 == 0) check_block_sizes(data, size);
 
   static RowParser parser;
   const std::string_view text(reinterpret_cast<const char*>(data), size);
