@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <vector>
@@ -26,5 +27,17 @@ class Projection {
   const EmdeHash& hash_;
   std::vector<double> panels_;  // [depth][dimensions][kBitsPerCode]
 };
+
+/// Calls use(first, count, block) for blocks of tokens [first, first + count), standardised:
+/// [count][dimensions].
+template <typename Use>
+void for_each_block(const Projection& projection, const TokenVectors& vectors, Use&& use) {
+  std::vector<double> block(Projection::kBlockTokens * vectors.dimensions);
+  for (size_t first = 0; first < vectors.tokens(); first += Projection::kBlockTokens) {
+    const size_t count = std::min(Projection::kBlockTokens, vectors.tokens() - first);
+    projection.standardise(vectors, first, count, block);
+    use(first, count, std::span<const double>(block));
+  }
+}
 
 }  // namespace kinglet::codebook

@@ -1,4 +1,4 @@
-#include "kinglet/codebook/emde.h"
+#include "emde_fit.h"
 
 #include <algorithm>
 #include <array>
@@ -97,17 +97,6 @@ double quantile(std::span<double> values, double share) {
   return lower + (upper - lower) * (place - static_cast<double>(rank));
 }
 
-// Blocks of tokens, standardised once and handed on with the number of the first.
-template <typename Use>
-void for_each_block(const Projection& projection, const TokenVectors& vectors, Use&& use) {
-  std::vector<double> block(Projection::kBlockTokens * vectors.dimensions);
-  for (size_t first = 0; first < vectors.tokens(); first += Projection::kBlockTokens) {
-    const size_t count = std::min(Projection::kBlockTokens, vectors.tokens() - first);
-    projection.standardise(vectors, first, count, block);
-    use(first, count, std::span<const double>(block));
-  }
-}
-
 /// Projections of all tokens at depths [from, to): [projection][tokens].
 std::vector<double> project_depths(const Projection& projection, const TokenVectors& vectors, size_t from,
                                    size_t to) {
@@ -126,6 +115,13 @@ std::vector<double> project_depths(const Projection& projection, const TokenVect
   return values;
 }
 
+}  // namespace
+
+void fit_standardisation(const TokenVectors& vectors, EmdeHash& hash) {
+  fit_mean(vectors, hash);
+  fit_scale(vectors, hash);
+}
+
 void fit_biases(const TokenVectors& vectors, const EmdeOptions& options, EmdeHash& hash,
                 const ProgressFn& progress) {
   const Projection projection(hash);
@@ -142,52 +138,15 @@ void fit_biases(const TokenVectors& vectors, const EmdeOptions& options, EmdeHas
   }
 }
 
-// The first of the 16 bits is the highest of the first byte, the ninth that of the second; the bytes make a
-// little-endian number.
-uint32_t code_of(std::span<const double, kBitsPerCode> projections, std::span<const double> biases) {
-  uint32_t code = 0;
-  for (size_t bit = 0; bit < kBitsPerCode; ++bit) {
-    if (projections[bit] > biases[bit]) code |= 1U << (bit / 8 * 8 + 7 - bit % 8);
-  }
-  return code;
-}
-
-}  // namespace
-
 EmdeHash fit_emde(const TokenVectors& vectors, const EmdeOptions& options, const ProgressFn& progress) {
   check(vectors, options);
   EmdeHash hash;
   hash.depth = options.depth;
   hash.width = options.width;
-  fit_mean(vectors, hash);
-  fit_scale(vectors, hash);
+  fit_standardisation(vectors, hash);
   draw_components(options.seed, hash);
   fit_biases(vectors, options, hash, progress);
   return hash;
-}
-
-std::vector<uint32_t> emde_codes(const EmdeHash& hash, const TokenVectors& vectors,
-                                 const ProgressFn& progress) {
-  if (vectors.dimensions != hash.dimensions()) {
-    throw Error("codebook", "",
-                "expected vectors of " + std::to_string(hash.dimensions()) +
-                    " dimensions, as the hash has, got " + std::to_string(vectors.dimensions));
-  }
-  const Projection projection(hash);
-  std::vector<uint32_t> codes(vectors.tokens() * hash.depth);
-  std::array<double, kBitsPerCode> bits{};
-  for_each_block(projection, vectors, [&](size_t first, size_t count, std::span<const double> block) {
-    if (progress) progress("coding", first, vectors.tokens(), "tokens");
-    for (size_t depth = 0; depth < hash.depth; ++depth) {
-      const auto biases = std::span(hash.biases).subspan(depth * kBitsPerCode, kBitsPerCode);
-      for (size_t token = 0; token < count; ++token) {
-        projection.project(depth, block.subspan(token * vectors.dimensions, vectors.dimensions), bits);
-        codes[(first + token) * hash.depth + depth] =
-            static_cast<uint32_t>(depth) * hash.width + code_of(bits, biases) % hash.width;
-      }
-    }
-  });
-  return codes;
 }
 
 }  // namespace kinglet::codebook
