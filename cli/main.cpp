@@ -33,6 +33,9 @@ int run(int argc, char** argv) {
   kinglet::cli::add_score(app);
   kinglet::cli::add_evaluate(app);
   kinglet::cli::add_simulate(app);
+#ifdef KINGLET_TRAIN
+  kinglet::cli::add_codebook(app);
+#endif
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

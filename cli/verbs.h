@@ -16,5 +16,7 @@ void add_features(CLI::App& app);
 void add_score(CLI::App& app);
 void add_evaluate(CLI::App& app);
 void add_simulate(CLI::App& app);
+// With KINGLET_TRAIN.
+void add_codebook(CLI::App& app);
 
 }  // namespace kinglet::cli
