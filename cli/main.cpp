@@ -35,6 +35,7 @@ int run(int argc, char** argv) {
   kinglet::cli::add_simulate(app);
 #ifdef KINGLET_TRAIN
   kinglet::cli::add_codebook(app);
+  kinglet::cli::add_train(app);
 #endif
   try {
     app.parse(argc, argv);

@@ -18,5 +18,6 @@ void add_evaluate(CLI::App& app);
 void add_simulate(CLI::App& app);
 // With KINGLET_TRAIN.
 void add_codebook(CLI::App& app);
+void add_train(CLI::App& app);
 
 }  // namespace kinglet::cli

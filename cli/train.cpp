@@ -1,0 +1,146 @@
+#include "kinglet/train/train.h"
+
+#include <memory>
+#include <optional>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "progress.h"
+#include "verbs.h"
+
+namespace kinglet::cli {
+namespace {
+
+using train::Settings;
+
+/// What was given takes the place of the preset's value.
+struct Arguments {
+  train::TrainOptions options;
+  std::string preset = "paper";
+  std::optional<uint32_t> hidden, depth, width, batch, epochs, valid_epochs, threads;
+  std::optional<double> rate, weight_decay, output_scale;
+  std::optional<uint64_t> holdout_every, seed;
+  std::optional<std::string> schedule;
+  std::optional<bool> base_rate_bias;
+  std::vector<std::string> features;
+  std::string initial;
+  uint64_t memory = uint64_t{1} << 30;
+};
+
+train::FeatureGroups groups_of(const std::vector<std::string>& names) {
+  train::FeatureGroups groups{false, false, false, false};
+  for (const std::string& name : names) {
+    if (name == "interactions") groups.interactions = true;
+    if (name == "content") groups.content = true;
+    if (name == "accounts") groups.accounts = true;
+    if (name == "text") groups.text = true;
+  }
+  return groups;
+}
+
+template <typename T>
+void take(const std::optional<T>& given, T& setting) {
+  if (given) setting = *given;
+}
+
+Settings settings_of(const Arguments& arguments) {
+  Settings settings = arguments.preset == "small" ? Settings::small() : Settings::paper();
+  take(arguments.hidden, settings.hidden);
+  take(arguments.depth, settings.depth);
+  take(arguments.width, settings.width);
+  take(arguments.batch, settings.batch);
+  take(arguments.epochs, settings.epochs);
+  take(arguments.valid_epochs, settings.valid_epochs);
+  take(arguments.threads, settings.threads);
+  take(arguments.rate, settings.rate);
+  take(arguments.weight_decay, settings.weight_decay);
+  take(arguments.output_scale, settings.output_scale);
+  take(arguments.holdout_every, settings.holdout_every);
+  take(arguments.seed, settings.seed);
+  take(arguments.base_rate_bias, settings.base_rate_bias);
+  if (arguments.schedule) {
+    settings.schedule = *arguments.schedule == "program" ? train::Schedule::program : train::Schedule::paper;
+  }
+  if (!arguments.features.empty()) settings.features = groups_of(arguments.features);
+  return settings;
+}
+
+void print(const train::TrainReport& report, const std::filesystem::path& output) {
+  fmt::print("{} training rows, {} validation rows, {} held out, {} languages, {} parameters{}\n",
+             report.train_rows, report.valid_rows, report.held_out_rows, report.languages, report.parameters,
+             report.resumed ? "; continued from a checkpoint" : "");
+  for (const train::PassReport& pass : report.passes) {
+    fmt::print("{}: mean loss {:.5f} over {} rows\n", pass.name, pass.loss, pass.rows);
+  }
+  for (const std::string& note : report.notes) fmt::print("note: {}\n", note);
+  for (const char* name :
+       {"model.kinglet", "history.kinglet", "weights.safetensors", "languages.json", "report.json"}) {
+    fmt::print("wrote {}\n", (output / name).string());
+  }
+}
+
+void run(const Arguments& arguments) {
+  Progress progress;
+  train::TrainOptions options = arguments.options;
+  options.settings = settings_of(arguments);
+  options.memory_bytes = arguments.memory;
+  options.progress = progress.function();
+  if (!arguments.initial.empty()) options.initial = arguments.initial;
+  const train::TrainReport report = train::train(options);
+  progress.finish();
+  print(report, options.output);
+}
+
+void add_settings(CLI::App& verb, Arguments& arguments) {
+  verb.add_option("--preset", arguments.preset, "Defaults of the options below [paper]")
+      ->check(CLI::IsMember({"paper", "small"}));
+  verb.add_option("--hidden", arguments.hidden, "Hidden size");
+  verb.add_option("--depth", arguments.depth, "Sketch depth where the codebook is empty");
+  verb.add_option("--width", arguments.width, "Sketch width");
+  verb.add_option("--batch", arguments.batch, "Rows a batch");
+  verb.add_option("--epochs", arguments.epochs, "Epochs of stage 1, over the training rows");
+  verb.add_option("--valid-epochs", arguments.valid_epochs, "Epochs of stage 2, over the validation rows");
+  verb.add_option("--rate", arguments.rate, "Learning rate at each stage's start");
+  verb.add_option("--weight-decay", arguments.weight_decay, "AdamW's weight decay");
+  verb.add_option("--schedule", arguments.schedule, "Linear decay (paper), or by day and epoch (program)")
+      ->check(CLI::IsMember({"paper", "program"}));
+  verb.add_option("--holdout-every", arguments.holdout_every,
+                  "Hold out every Nth validation row; 0 for none");
+  verb.add_option("--seed", arguments.seed, "Seed of initial weights and row order");
+  verb.add_option("--threads", arguments.threads, "Threads; other numbers give other bits; 0: one a CPU");
+  verb.add_option("--features", arguments.features, "Feature groups in use, separated by commas")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"interactions", "content", "accounts", "text"}));
+  verb.add_flag("--base-rate-bias,!--no-base-rate-bias", arguments.base_rate_bias,
+                "Start output biases at the reactions' log-odds");
+  verb.add_option("--output-scale", arguments.output_scale, "Factor on the output layer's initial weights");
+}
+
+}  // namespace
+
+void add_train(CLI::App& app) {
+  CLI::App* verb =
+      app.add_subcommand("train", "Train the network from rows: weights, history and model file");
+  auto arguments = std::make_shared<Arguments>();
+  train::TrainOptions& options = arguments->options;
+  verb->add_option("--train", options.train, "Training rows: files, or folders of part-* files")->required();
+  verb->add_option("--valid", options.valid, "Validation rows: for stage 2, every Nth held out and measured");
+  verb->add_option("--codebook", options.codebook, "Token codes (kinglet codebook)")->required();
+  verb->add_option("-o,--output", options.output, "Folder to write into; a stopped training there goes on")
+      ->required();
+  add_settings(*verb, *arguments);
+  verb->add_option("--init", arguments->initial, "Start from these weights (torch, safetensors, npz)");
+  verb->add_option("--init-languages", options.initial_languages,
+                   "Their languages [languages.json beside them]");
+  verb->add_option("--checkpoint-every", options.checkpoint_seconds, "Seconds between checkpoints [300]")
+      ->check(CLI::NonNegativeNumber);
+  verb->add_option("--bootstrap", options.bootstrap,
+                   "Replicates for the report's intervals; 0 for none [1000]")
+      ->check(CLI::Range(0, 1'000'000));
+  verb->add_option("--memory", arguments->memory, "For counting the history, e.g. 1G [1G]")
+      ->transform(CLI::AsSizeValue(false));
+  verb->callback([arguments] { run(*arguments); });
+}
+
+}  // namespace kinglet::cli

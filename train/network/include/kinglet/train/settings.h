@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace kinglet::train {
+
+/// How the learning rate moves (docs/training.md). paper: linearly to 0 over each stage. program: as the
+/// published program, constant within each day of training rows and 0.96 times lower from day to day, then
+/// halved with each epoch over the validation rows, the optimiser restarted each time.
+enum class Schedule : uint8_t { paper, program };
+
+/// Groups of inputs, as in the paper's ablations (spec section 9). A group that is off has weights of 0, so
+/// that the model takes no notice of it whatever it is shown.
+struct FeatureGroups {
+  bool interactions = true;  // the 65 history values
+  bool content =
+      true;  // of the tweet: counts of hashtags and tokens, media, links, type, language, hour, day
+  bool accounts = true;  // followers, following, ages, verified, engagee_follows_engager
+  bool text = true;      // the sketch
+
+  friend bool operator==(const FeatureGroups&, const FeatureGroups&) = default;
+};
+
+/// Everything that decides the result, beside the rows and the codebook. The defaults are the paper's (spec
+/// sections 6 and 7); the small preset was found by experiment on training rows alone (docs/training.md).
+struct Settings {
+  static Settings paper() { return {}; }
+  static Settings small();
+
+  uint32_t hidden = 1500;
+  uint32_t depth = 20;   // of the sketch where the codebook is empty
+  uint32_t width = 256;  // of the sketch
+  uint32_t batch = 256;
+  uint32_t epochs = 2;        // stage 1, over the training rows
+  uint32_t valid_epochs = 3;  // stage 2, over the validation rows that are not held out
+  double rate = 1e-4;         // learning rate at a stage's start
+  double weight_decay = 0.01;
+  Schedule schedule = Schedule::paper;
+  uint64_t holdout_every = 10;  // spec section 2
+  uint64_t seed = 0;
+  uint32_t threads = 0;  // 0: one a CPU. Part of the result's bits
+  FeatureGroups features;
+  /// Output biases start at the log-odds of the reactions' rates in the training rows instead of at random.
+  bool base_rate_bias = false;
+  /// The output layer's initial weights are multiplied by this.
+  double output_scale = 1;
+
+  /// Throws Error naming the option that is out of range.
+  void check() const;
+  /// Name and value of each, as in report.json and checkpoints.
+  std::vector<std::pair<std::string, std::string>> described() const;
+};
+
+}  // namespace kinglet::train

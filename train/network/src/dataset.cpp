@@ -1,0 +1,169 @@
+#include "dataset.h"
+
+#include <numeric>
+#include <optional>
+
+#include "kinglet/formats/error.h"
+#include "kinglet/formats/history_file.h"
+#include "kinglet/formats/row_reader.h"
+
+#include "row_encoder.h"
+
+namespace kinglet::train {
+namespace {
+
+using features::HistorySource;
+using formats::HistoryFile;
+using formats::HistoryPart;
+using history::HistoryBuilder;
+
+/// Files that are gone when the object is; a run that was killed leaves them, and the next one overwrites and
+/// removes them.
+class TemporaryFile {
+ public:
+  explicit TemporaryFile(std::filesystem::path path) : path_(std::move(path)) {}
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+  ~TemporaryFile() {
+    std::error_code ignored;
+    std::filesystem::remove(path_, ignored);
+  }
+  const std::filesystem::path& path() const noexcept { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+template <typename Use>
+void for_each_row(const std::vector<std::filesystem::path>& inputs, std::string_view stage,
+                  const ProgressFn& progress, const Use& use) {
+  constexpr uint64_t kProgressRows = 4'096;
+  if (inputs.empty()) return;
+  formats::RowReaderOptions options;
+  options.require_labels = true;
+  formats::RowReader reader(inputs, options);
+  for (Row row; reader.next(row);) {
+    if (progress && reader.row_index() % kProgressRows == 0) {
+      progress(stage, reader.bytes_read(), reader.total_bytes(), "bytes");
+    }
+    use(row, reader.row_index());
+  }
+}
+
+class Maker {
+ public:
+  Maker(const DatasetOptions& options, const Codebook& codebook, const std::filesystem::path& folder)
+      : options_(options),
+        codebook_(codebook),
+        folder_(folder),
+        own_train_(folder / ".own-days.kinglet"),
+        own_valid_(folder / ".own-chunks.kinglet") {}
+
+  Dataset run(const Languages& known) {
+    dataset_.languages = known;
+    count();
+    if (!options_.valid.empty()) count_chunks();
+    const HistoryFile history(folder_ / "history.kinglet");
+    RowEncoder encoder(codebook_, dataset_.languages);
+    encode_train(history, encoder);
+    if (!options_.valid.empty()) encode_valid(history, encoder);
+    dataset_.tokens = encoder.tokens();
+    dataset_.known_tokens = encoder.known_tokens();
+    check();
+    return std::move(dataset_);
+  }
+
+ private:
+  history::BuildOptions build_options() const {
+    history::BuildOptions build;
+    build.holdout_every = options_.holdout_every;
+    build.memory_bytes = options_.memory_bytes;
+    build.progress = options_.progress;
+    return build;
+  }
+
+  void count() {
+    history::BuildOptions build = build_options();
+    build.own_parts = {HistoryPart::train, own_train_.path()};
+    HistoryBuilder builder(folder_ / "history.kinglet", build);
+    const size_t known = dataset_.languages.names().size();
+    for_each_row(options_.train, "counting training rows", options_.progress, [&](const Row& row, uint64_t) {
+      builder.add_train(row);
+      dataset_.languages.add(row.language);
+    });
+    for_each_row(options_.valid, "counting validation rows", options_.progress,
+                 [&](const Row& row, uint64_t index) {
+                   builder.add_valid(row);
+                   if (!history::valid_place(index, options_.holdout_every).held_out)
+                     dataset_.languages.add(row.language);
+                 });
+    dataset_.languages.sort_from(known);
+    dataset_.history = builder.finish();
+  }
+
+  /// The validation history once more, by chunk.
+  void count_chunks() {
+    const TemporaryFile unused(folder_ / ".chunks.kinglet");
+    history::BuildOptions build = build_options();
+    build.own_parts = {HistoryPart::valid, own_valid_.path()};
+    HistoryBuilder builder(unused.path(), build);
+    for_each_row(options_.valid, "counting validation chunks", options_.progress,
+                 [&](const Row& row, uint64_t) { builder.add_valid(row); });
+    builder.finish();
+  }
+
+  void encode_train(const HistoryFile& history, RowEncoder& encoder) {
+    const HistoryFile own(own_train_.path());
+    HistorySource source{&history, &own, HistoryPart::train, 0};
+    dataset_.train = RowCache(folder_);
+    for_each_row(options_.train, "encoding training rows", options_.progress, [&](const Row& row, uint64_t) {
+      source.own_part = history::day_of(row);
+      dataset_.train.add(encoder.encode(row, source), source.own_part);
+    });
+    dataset_.train.finish();
+  }
+
+  void encode_valid(const HistoryFile& history, RowEncoder& encoder) {
+    const HistoryFile own(own_valid_.path());
+    HistorySource source{&history, &own, HistoryPart::valid, 0};
+    dataset_.valid = RowCache(folder_);
+    for_each_row(options_.valid, "encoding validation rows", options_.progress,
+                 [&](const Row& row, uint64_t index) {
+                   const history::ValidPlace place = history::valid_place(index, options_.holdout_every);
+                   if (place.held_out) return;
+                   source.own_part = place.chunk;
+                   dataset_.valid.add(encoder.encode(row, source), place.chunk);
+                 });
+    dataset_.valid.finish();
+  }
+
+  void check() const {
+    const auto& positives = dataset_.train.positives();
+    if (dataset_.train.rows() < 2) throw Error("one training row: batch normalisation needs 2 or more");
+    if (std::accumulate(positives.begin(), positives.end(), uint64_t{0}) == 0) {
+      throw Error("no training row has a like, retweet, quote or reply: there is nothing to learn");
+    }
+    if (options_.text && !codebook_.empty() && dataset_.tokens > 0 && dataset_.known_tokens == 0) {
+      throw Error(
+          options_.codebook_file, "",
+          "knows none of the rows' " + std::to_string(dataset_.tokens) +
+              " tokens: it was made for another vocabulary (--features without text trains without it)");
+    }
+  }
+
+  const DatasetOptions& options_;
+  const Codebook& codebook_;
+  std::filesystem::path folder_;
+  TemporaryFile own_train_;
+  TemporaryFile own_valid_;
+  Dataset dataset_;
+};
+
+}  // namespace
+
+Dataset make_dataset(const DatasetOptions& options, const Codebook& codebook, const Languages& known,
+                     const std::filesystem::path& folder) {
+  return Maker(options, codebook, folder).run(known);
+}
+
+}  // namespace kinglet::train

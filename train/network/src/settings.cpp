@@ -1,0 +1,74 @@
+#include "kinglet/train/settings.h"
+
+#include <fmt/format.h>
+
+#include "kinglet/formats/error.h"
+
+namespace kinglet::train {
+namespace {
+
+template <typename T>
+void check_range(const char* option, T value, T least, T most) {
+  if (value >= least && value <= most) return;
+  throw Error(option, "", fmt::format("{}, expected {} to {}", value, least, most));
+}
+
+std::string groups_text(const FeatureGroups& groups) {
+  std::string text;
+  const auto add = [&](bool on, const char* name) {
+    if (on) text += (text.empty() ? "" : ",") + std::string(name);
+  };
+  add(groups.interactions, "interactions");
+  add(groups.content, "content");
+  add(groups.accounts, "accounts");
+  add(groups.text, "text");
+  return text;
+}
+
+}  // namespace
+
+Settings Settings::small() {
+  Settings settings;
+  settings.hidden = 256;
+  settings.rate = 1e-3;
+  settings.epochs = 4;
+  settings.base_rate_bias = true;
+  settings.output_scale = 0.1;
+  return settings;
+}
+
+void Settings::check() const {
+  check_range<uint32_t>("--hidden", hidden, 1, 16'384);
+  check_range<uint32_t>("--depth", depth, 1, 256);
+  check_range<uint32_t>("--width", width, 1, 65'535);
+  check_range<uint32_t>("--batch", batch, 2, 65'536);
+  check_range<uint32_t>("--epochs", epochs, 0, 10'000);
+  check_range<uint32_t>("--valid-epochs", valid_epochs, 0, 10'000);
+  check_range<double>("--rate", rate, 0, 1e3);
+  check_range<double>("--weight-decay", weight_decay, 0, 1e3);
+  check_range<double>("--output-scale", output_scale, 0, 1e3);
+  check_range<uint32_t>("--threads", threads, 0, 1'024);
+  if (groups_text(features).empty()) throw Error("--features", "", "expected at least one group");
+}
+
+std::vector<std::pair<std::string, std::string>> Settings::described() const {
+  return {
+      {"hidden", fmt::to_string(hidden)},
+      {"depth", fmt::to_string(depth)},
+      {"width", fmt::to_string(width)},
+      {"batch", fmt::to_string(batch)},
+      {"epochs", fmt::to_string(epochs)},
+      {"valid-epochs", fmt::to_string(valid_epochs)},
+      {"rate", fmt::to_string(rate)},
+      {"weight-decay", fmt::to_string(weight_decay)},
+      {"schedule", schedule == Schedule::paper ? "paper" : "program"},
+      {"holdout-every", fmt::to_string(holdout_every)},
+      {"seed", fmt::to_string(seed)},
+      {"threads", fmt::to_string(threads)},
+      {"features", groups_text(features)},
+      {"base-rate-bias", base_rate_bias ? "yes" : "no"},
+      {"output-scale", fmt::to_string(output_scale)},
+  };
+}
+
+}  // namespace kinglet::train

@@ -1,0 +1,96 @@
+#include "trainer.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "kinglet/formats/error.h"
+
+#include "state_dict.h"
+
+namespace kinglet::train {
+
+Trainer::Trainer(const TrainerOptions& options, const Dataset& dataset, const Codebook& codebook,
+                 Network& network)
+    : options_(options),
+      dataset_(dataset),
+      network_(network),
+      optimiser_(network.parameters(), {.weight_decay = options.settings.weight_decay}),
+      maker_(codebook, options.settings.features),
+      passes_(make_schedule(options.settings, dataset.train, dataset.valid)),
+      saved_(std::chrono::steady_clock::now()) {}
+
+bool Trainer::resume() {
+  if (!std::filesystem::exists(options_.checkpoint)) return false;
+  position_ = read_checkpoint(options_.checkpoint, options_.identity, network_, optimiser_);
+  return true;
+}
+
+void Trainer::save() {
+  write_checkpoint(options_.checkpoint, options_.identity, position_, network_, optimiser_);
+  saved_ = std::chrono::steady_clock::now();
+}
+
+void Trainer::report() const {
+  if (!options_.progress) return;
+  const Pass& pass = passes_[position_.pass];
+  const auto rows_of = [&](uint64_t step) { return std::min(step * options_.settings.batch, pass.rows); };
+  options_.progress(pass.name, rows_of(position_.step) - first_row_, pass.rows - first_row_, "rows");
+}
+
+void Trainer::run() {
+  try {
+    while (position_.pass < passes_.size()) run_pass();
+  } catch (const Interrupted&) {
+    save();
+    throw;
+  }
+  save();
+}
+
+void Trainer::run_pass() {
+  const Pass& pass = passes_[position_.pass];
+  const RowCache& cache = pass.valid ? dataset_.valid : dataset_.train;
+  const std::vector<uint32_t> order = shuffled_rows(pass, cache, options_.settings.seed, position_.pass);
+  if (pass.restart && position_.step == 0) optimiser_.restart();
+  first_row_ = std::min(position_.step * options_.settings.batch, pass.rows);
+  Batch batch(network_.layout().shape());
+  while (position_.step < pass.steps) {
+    report();
+    step(order, batch);
+    if (std::chrono::steady_clock::now() - saved_ >= options_.checkpoint_every) save();
+  }
+  const uint64_t used = std::min(pass.steps * options_.settings.batch, pass.rows);
+  position_.pass_losses.push_back(position_.loss_sum / static_cast<double>(used));
+  position_.loss_sum = 0;
+  position_.step = 0;
+  ++position_.pass;
+}
+
+void Trainer::step(const std::vector<uint32_t>& order, Batch& batch) {
+  const Pass& pass = passes_[position_.pass];
+  const size_t first = position_.step * options_.settings.batch;
+  const size_t rows = std::min<size_t>(options_.settings.batch, order.size() - first);
+  maker_.fill(pass.valid ? dataset_.valid : dataset_.train, {order.data() + first, rows}, batch);
+  optimiser_.begin_step(pass.rate_at(position_.step));
+  const double loss = network_.train(batch, optimiser_);
+  if (!std::isfinite(loss)) fail_at_loss();
+  position_.loss_sum += loss * static_cast<double>(rows);
+  ++position_.step;
+}
+
+void Trainer::fail_at_loss() const {
+  std::string tensors;
+  for (const auto& [name, tensor] :
+       to_state_dict(network_.layout(), {network_.parameters().data(), network_.parameters().size()})) {
+    const std::vector<float> values = tensor.to_f32();
+    if (std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); })) continue;
+    tensors += (tensors.empty() ? " Not finite: " : ", ") + name + ".";
+  }
+  const Pass& pass = passes_[position_.pass];
+  throw Error(pass.name, fmt::format("batch {} of {}", position_.step + 1, pass.steps),
+              "the loss is not a number; a lower --rate may help." + tensors);
+}
+
+}  // namespace kinglet::train
