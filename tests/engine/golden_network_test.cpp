@@ -1,9 +1,7 @@
 // The published program's own inputs and outputs: golden/net_io.npz, from every checkpoint format, natively
 // on every instruction set and on every emulated CPU.
 #include <cmath>
-#include <map>
 #include <set>
-#include <sstream>
 
 #include "kinglet/converter/convert.h"
 #include "kinglet/converter/tensors.h"
@@ -12,10 +10,10 @@
 #include "kinglet/formats/row_reader.h"
 #include "kinglet/session.h"
 
+#include "emulated/cpus.h"
 #include "emulated/requests.h"
 #include "support/checkpoint_writer.h"
 #include "support/npz.h"
-#include "support/process.h"
 #include "support/support.h"
 
 namespace {
@@ -178,10 +176,9 @@ TEST_CASE("every checkpoint format gives the same tensors, and converting twice 
 
 TEST_CASE("16 golden rows have the same bits on every emulated CPU") {
   REQUIRE_SHARED(shared);
-  if (!fs::exists(shared / "emulate/run"))
-    return kinglet::test::report_skipped("../shared/emulate is not present");
-  if (std::system("command -v bochs-bin >/dev/null") != 0)
-    return kinglet::test::report_skipped("bochs is not installed");
+  if (const std::string why = kinglet::test::no_emulator(shared); !why.empty()) {
+    return kinglet::test::report_skipped(why);
+  }
   const TempDir dir;
   convert(shared, shared / "golden/net_h96.pt", dir / "m.kinglet");
   std::vector<StoredRequest> requests = golden_requests(shared, Model::open(dir / "m.kinglet"));
@@ -190,37 +187,7 @@ TEST_CASE("16 golden rows have the same bits on every emulated CPU") {
   kinglet::test::write_requests(dir / "requests", some);
   const std::vector<std::string> expected =
       scored_bits(dir / "m.kinglet", kinglet::kernels::Isa::scalar, some);
-
-  struct Cpu {
-    const char* model;
-    const char* best;
-  };
-  const Cpu cpus[] = {{"tigerlake", "avx2"},
-                      {"corei7_skylake_x", "avx2"},
-                      {"corei7_haswell_4770", "avx2"},
-                      {"ryzen", "avx2"},
-                      {"corei7_sandy_bridge_2600k", "scalar"},
-                      {"corei5_lynnfield_750", "scalar"},
-                      {"core2_penryn_t9600", "scalar"}};
-  for (const Cpu& cpu : cpus) {
-    const auto result = kinglet::test::run_process(
-        {(shared / "emulate/run").string(), "-c", cpu.model, "-f", "m=" + (dir / "m.kinglet").string(), "-f",
-         "r=" + (dir / "requests").string(), KINGLET_PROBE, "m", "r"});
-    CAPTURE(cpu.model);
-    REQUIRE_MESSAGE(result.exit_code == 0, result.out << result.err);
-    std::istringstream lines(result.out);
-    std::string isa;
-    std::string bits;
-    std::string best;
-    std::map<std::string, std::vector<std::string>> by_isa;
-    while (lines >> isa >> bits) {
-      if (isa == "best")
-        best = bits;
-      else
-        by_isa[isa].push_back(bits);
-    }
-    CHECK(best == cpu.best);
-    CHECK(by_isa.count("scalar") == 1);
-    for (const auto& [name, scored] : by_isa) CHECK_MESSAGE(scored == expected, name);
+  for (const kinglet::test::EmulatedCpu& cpu : kinglet::test::kEmulatedCpus) {
+    kinglet::test::check_on_cpu(shared, cpu, KINGLET_PROBE, dir / "m.kinglet", dir / "requests", expected);
   }
 }

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "support/process.h"
+#include "support/support.h"
+
+namespace kinglet::test {
+
+/// The CPU models of ../shared/emulate, and the fastest instruction set of ours that each has.
+struct EmulatedCpu {
+  const char* model;
+  const char* best_isa;
+};
+inline constexpr EmulatedCpu kEmulatedCpus[] = {{"tigerlake", "avx2"},
+                                                {"corei7_skylake_x", "avx2"},
+                                                {"corei7_haswell_4770", "avx2"},
+                                                {"ryzen", "avx2"},
+                                                {"corei7_sandy_bridge_2600k", "scalar"},
+                                                {"corei5_lynnfield_750", "scalar"},
+                                                {"core2_penryn_t9600", "scalar"}};
+
+/// Why nothing can be emulated here; empty: it can.
+inline std::string no_emulator(const std::filesystem::path& shared) {
+  if (!std::filesystem::exists(shared / "emulate/run")) return "../shared/emulate is not present";
+  if (std::system("command -v bochs-bin >/dev/null") != 0) return "bochs is not installed";
+  return {};
+}
+
+/// Runs the probe on one CPU: every instruction set it has must give the `expected` bits, and it must choose
+/// the best.
+inline void check_on_cpu(const std::filesystem::path& shared, const EmulatedCpu& cpu,
+                         const std::string& probe, const std::filesystem::path& model,
+                         const std::filesystem::path& requests, const std::vector<std::string>& expected,
+                         const char* megabytes = "512") {
+  CAPTURE(cpu.model);
+  const auto result =
+      run_process({(shared / "emulate/run").string(), "-t", "1500", "-m", megabytes, "-c", cpu.model, "-f",
+                   "m=" + model.string(), "-f", "r=" + requests.string(), probe, "m", "r"});
+  REQUIRE_MESSAGE(result.exit_code == 0, result.out << result.err);
+  std::istringstream lines(result.out);
+  std::string isa;
+  std::string bits;
+  std::string best;
+  std::map<std::string, std::vector<std::string>> by_isa;
+  while (lines >> isa >> bits) {
+    if (isa == "best") {
+      best = bits;
+    } else {
+      by_isa[isa].push_back(bits);
+    }
+  }
+  CHECK(best == cpu.best_isa);
+  CHECK(by_isa.count("scalar") == 1);
+  CHECK(by_isa.count(cpu.best_isa) == 1);
+  for (const auto& [name, scored] : by_isa) CHECK_MESSAGE(scored == expected, name);
+}
+
+}  // namespace kinglet::test
