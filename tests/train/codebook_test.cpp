@@ -87,7 +87,6 @@ TEST_CASE("emde: the published program's fit and codes") {
   CHECK(vectors.tokens() == 3000);
   constexpr std::array<std::array<uint32_t, 2>, 3> kShapes{{{20, 256}, {7, 100}, {10, 1024}}};
   for (const auto& [depth, width] : kShapes) {
-    CAPTURE(depth);
     const NpzFile golden(shared / "golden" /
                          ("emde_d" + std::to_string(depth) + "_w" + std::to_string(width) + ".npz"));
     const EmdeHash expected = golden_hash(golden, depth, width);
