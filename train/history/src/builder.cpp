@@ -131,6 +131,7 @@ struct HistoryBuilder::State {
     writer.commit(info);
   }
 
+  std::array<RowFingerprint, 2> fingerprints;  // first: its alignment is the largest
   std::filesystem::path output;
   BuildOptions options;
   FollowerSets followers;
@@ -138,7 +139,6 @@ struct HistoryBuilder::State {
   std::array<std::optional<SortedRuns>, 2> whole;
   std::optional<SortedRuns> own;
   RowCounters row_counters;
-  std::array<RowFingerprint, 2> fingerprints;
   formats::HistoryInfo info;
   uint64_t valid_index = 0;
   uint64_t spilled_bytes = 0;

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -15,7 +14,10 @@ namespace kinglet::history {
 struct Record {
   uint64_t key;
   uint64_t value;
-  friend auto operator<=>(const Record&, const Record&) = default;
+  friend bool operator==(const Record&, const Record&) = default;
+  friend bool operator<(const Record& a, const Record& b) noexcept {
+    return a.key != b.key ? a.key < b.key : a.value < b.value;
+  }
 };
 
 /// Sorted runs of records in a temporary file, read back as one ascending sequence: an external merge sort's
