@@ -195,7 +195,9 @@ void Network::weight_gradient(Slot s, Buffer<float>& input, Buffer<float>& gradi
 void Network::backward(const Batch& batch, GradientSink& sink) {
   const size_t rows = batch.rows();
   const size_t padded = layout_.padded_hidden();
-  auto& [a, b, c] = deltas_;
+  auto& a = deltas_[0];
+  auto& b = deltas_[1];
+  auto& c = deltas_[2];
   output_backward(rows, sink);  // a = gradient of x4
   norm_backward(3, a, rows, sink);
   multiply_transposed(hidden(a, rows), weights(Slot::weight4), hidden(b, rows), Into::overwrite);
