@@ -16,7 +16,8 @@ class Random {
   }
   /// Uniform in [0, 1), 53 bits.
   double uniform() noexcept { return static_cast<double>(next() >> 11) * 0x1p-53; }
-  /// Uniform in [0, bound), 0 < bound < 2^32: no value is more than 1 + bound / 2^32 times likelier than another.
+  /// Uniform in [0, bound), 0 < bound < 2^32: no value is more than 1 + bound / 2^32 times likelier than
+  /// another.
   uint64_t below(uint64_t bound) noexcept { return (next() >> 32) * bound >> 32; }
 
  private:

@@ -68,7 +68,8 @@ class Training {
     report_.valid_rows = dataset.valid.rows();
     report_.held_out_rows = dataset.history.info.held_out_rows;
     report_.languages = dataset.languages.names().size();
-    converter::write_safetensors(file("weights.safetensors"), trained(shape, known, dataset, codebook, identity));
+    converter::write_safetensors(file("weights.safetensors"),
+                                 trained(shape, known, dataset, codebook, identity));
     convert(codebook);
     write_report(identity, dataset);
     std::filesystem::remove(file("checkpoint.kgl"));
