@@ -92,7 +92,8 @@ TEST_CASE("strict refuses tensors of unknown name, but not step counters") {
 
 TEST_CASE("every tensor of the network is needed, by name") {
   const TensorMap all = Fixture().tensors;
-  for (const auto& [name, tensor] : all) {
+  for (const auto& entry : all) {
+    const std::string& name = entry.first;
     Fixture fixture;
     fixture.tensors.erase(name);
     CAPTURE(name);
@@ -102,7 +103,9 @@ TEST_CASE("every tensor of the network is needed, by name") {
 
 TEST_CASE("every tensor of the network must have its shape and be finite") {
   const TensorMap all = Fixture().tensors;
-  for (const auto& [name, tensor] : all) {
+  for (const auto& entry : all) {
+    const std::string& name = entry.first;
+    const Tensor& tensor = entry.second;
     CAPTURE(name);
     Fixture fixture;
     fixture.tensors.at(name).shape.insert(fixture.tensors.at(name).shape.begin(), 1);

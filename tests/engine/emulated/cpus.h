@@ -58,7 +58,7 @@ inline void check_on_cpu(const std::filesystem::path& shared, const EmulatedCpu&
   CHECK(best == cpu.best_isa);
   CHECK(by_isa.count("scalar") == 1);
   CHECK(by_isa.count(cpu.best_isa) == 1);
-  for (const auto& [name, scored] : by_isa) CHECK_MESSAGE(scored == expected, name);
+  for (const auto& entry : by_isa) CHECK_MESSAGE(entry.second == expected, entry.first);
 }
 
 }  // namespace kinglet::test
