@@ -112,7 +112,9 @@ void HistoryOracle::add_train(const Fields& row) {
 }
 
 void HistoryOracle::find_similar_authors() {
-  for (const auto& [a, followers_a] : followers_) {
+  for (const auto& author : followers_) {
+    const std::string& a = author.first;
+    const std::set<std::string>& followers_a = author.second;
     std::vector<std::pair<double, std::string>>& similar = similar_[a];
     for (const auto& [b, followers_b] : followers_) {
       double common = 0;
