@@ -27,7 +27,7 @@ class FollowerSets {
   /// Called for each author that has similar ones, by author id ascending.
   using Sink =
       std::function<void(formats::Fingerprint author, std::span<const formats::SimilarAuthor> similar)>;
-  /// Finds all similar authors. Holds 8 bytes a pair of author and follower, 12 a reader and 16 an author in
+  /// Finds all similar authors. Holds 8 bytes a pair of author and follower, 12 a reader and 28 an author in
   /// memory; throws Error if that is more than the budget.
   void find_similar(const Sink& sink) &&;
 

@@ -24,7 +24,7 @@ class SimilarAuthorFinder {
     uint64_t readers;
     uint64_t pairs;
     /// What the finder holds.
-    uint64_t memory_bytes() const noexcept { return pairs * 8 + readers * 12 + authors * 16; }
+    uint64_t memory_bytes() const noexcept { return pairs * 8 + readers * 12 + authors * 28; }
   };
   struct Match {
     uint32_t author;
