@@ -165,7 +165,9 @@ TEST_CASE("the published program's first gradients") {
   Batch batch = rows.batch(0);
   network.train(batch, collector);
   size_t tensors = 0;
-  for (const auto& [name, tensor] : to_state_dict(network.layout(), collector.values)) {
+  for (const auto& entry : to_state_dict(network.layout(), collector.values)) {
+    const auto& name = entry.first;
+    const auto& tensor = entry.second;
     INFO(name);
     const std::vector<double> expected = file.f64("grad0/" + name);
     CHECK(largest_difference(tensor.to_f64(), expected) <= 1e-4 * largest(expected));
@@ -223,7 +225,9 @@ TEST_CASE("one step from a stored state is that of a float64 trainer, at any ste
     const double loss = network.train(batch, optimiser);
     INFO("step " << i);
     CHECK(std::abs(loss - plain.loss) <= 1e-6);
-    for (const auto& [name, tensor] : state_of(network)) {
+    for (const auto& entry : state_of(network)) {
+      const auto& name = entry.first;
+      const auto& tensor = entry.second;
       if (name.ends_with("num_batches_tracked")) continue;
       INFO(name);
       std::vector<double> values = tensor.to_f64();
@@ -314,7 +318,9 @@ TEST_CASE("gradients and logits of odd sizes against float64") {
       const PlainStep step = plain_gradients(state, plain(batch));
       CHECK(std::abs(loss - step.loss) < 1e-5);
       CHECK(*std::max_element(collector.taken.begin(), collector.taken.end()) == 1);
-      for (const auto& [name, tensor] : to_state_dict(network.layout(), collector.values)) {
+      for (const auto& entry : to_state_dict(network.layout(), collector.values)) {
+        const auto& name = entry.first;
+        const auto& tensor = entry.second;
         INFO(name);
         // Two rows give normalised values of +-1 and gradients that nearly cancel: an absolute bound beside.
         CHECK(largest_difference(tensor.to_f64(), step.gradients.at(name)) <=
