@@ -27,6 +27,9 @@ inline constexpr EmulatedCpu kEmulatedCpus[] = {{"tigerlake", "avx2"},
 
 /// Why nothing can be emulated here; empty: it can.
 inline std::string no_emulator(const std::filesystem::path& shared) {
+#ifdef KINGLET_TEST_SANITIZED
+  return "a sanitized program is not static";
+#endif
   if (!std::filesystem::exists(shared / "emulate/run")) return "../shared/emulate is not present";
   if (std::system("command -v bochs-bin >/dev/null") != 0) return "bochs is not installed";
   return {};
