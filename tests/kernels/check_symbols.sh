@@ -4,7 +4,7 @@
 set -euo pipefail
 leaks=$("$1" --demangle "$2" | awk '
   /\.o:$/ { object = $1; next }
-  / [Ww] / && object !~ /^isa/ && !/KernelsF32<xsimd::/ { print object, $0 }')
+  / W / && object !~ /^isa/ && !/KernelsF32<xsimd::/ { print object, $0 }')
 if [ -n "$leaks" ]; then
   echo "symbols that code for older CPUs could be linked to:"
   echo "$leaks"
