@@ -65,6 +65,7 @@ constexpr double normal(uint64_t seed, Purpose purpose, uint64_t a, uint64_t b =
 }
 
 /// A stream of numbers that a key starts.
+/// One draw an expression: C++ leaves the order of two to the compiler, and g++ and clang++ differ.
 class Draws {
  public:
   explicit Draws(uint64_t start) noexcept : state_(start) {}

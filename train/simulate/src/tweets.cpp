@@ -102,7 +102,8 @@ void Tweets::choose_form(Draws& draws, Tweet& tweet) const noexcept {
   tweet.video = media >= 0.22 && media < 0.30;
   tweet.gif = media >= 0.30 && media < 0.34;
   tweet.link = draws.chance(tweet.style == Style::news || tweet.style == Style::advert ? 0.55 : 0.15);
-  tweet.domain = draws.below(kDomains / 2) + draws.below(kDomains / 2);
+  tweet.domain = draws.below(kDomains / 2);
+  tweet.domain += draws.below(kDomains / 2);
 }
 
 void Tweets::choose_hashtags(Draws& draws, Tweet& tweet) const noexcept {
@@ -128,7 +129,8 @@ uint32_t Tweets::word(Draws& draws, const Tweet& tweet) const noexcept {
   if (which < 0.72) return token(tweet.language, Lexicon::topic, tweet.topic, by_topic_word_.draw(draws));
   if (which < 0.90)
     return token(tweet.language, Lexicon::subtopic, tweet.subtopic, by_subtopic_word_.draw(draws));
-  return token(tweet.language, Lexicon::topic, draws.below(kTopics), by_topic_word_.draw(draws));
+  const uint32_t other_topic = draws.below(kTopics);
+  return token(tweet.language, Lexicon::topic, other_topic, by_topic_word_.draw(draws));
 }
 
 uint32_t Tweets::marker(Draws& draws, const Tweet& tweet, Style style) const noexcept {
@@ -136,7 +138,8 @@ uint32_t Tweets::marker(Draws& draws, const Tweet& tweet, Style style) const noe
 }
 
 void Tweets::choose_words(Draws& draws, Tweet& tweet) const noexcept {
-  const auto words = static_cast<uint32_t>(draws.between(4, 24) + draws.between(0, 28));
+  uint32_t words = 4 + draws.below(21);
+  words += draws.below(29);
   tweet.tokens[tweet.token_count++] = kCls;
   for (uint32_t i = 0; i < words; ++i) tweet.tokens[tweet.token_count++] = word(draws, tweet);
   for (const Style style : {tweet.style, tweet.second_style}) {
