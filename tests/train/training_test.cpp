@@ -127,9 +127,9 @@ TEST_CASE("an interrupted training goes on to the same bits, wherever it was sto
       {"encoding", 1},         {"stage 1, epoch 1", 1}, {"stage 1, epoch 2", 5}, {"stage 2, epoch 1", 1},
       {"stage 2, epoch 3", 2}, {"writing", 1},          {"scoring", 1}};
   TrainOptions options = small_training(folder.path(), "stopped");
-  for (const auto& [stage, count] : stops) {
-    INFO(stage);
-    options.progress = interrupt_at(stage, count);
+  for (const auto& stop : stops) {
+    INFO(stop.first);
+    options.progress = interrupt_at(stop.first, stop.second);
     CHECK_THROWS_AS(train::train(options), Interrupted);
   }
   options.progress = {};
