@@ -1,12 +1,19 @@
-// Compiled with -mavx2 -mfma, this file alone. xsimd's fma3<avx2> fuses; plain avx2 would multiply, round and
-// add.
+// Compiled with -mavx2 -mfma, this file alone.
+#include <immintrin.h>
+
 #include "simd/kernels_f32.h"
 #include "tables.h"
 
 namespace kinglet::kernels {
 namespace {
 
-using Kernels = simd::KernelsF32<xsimd::fma3<xsimd::avx2>>;
+struct Avx2 {
+  using Batch = xsimd::batch<float, xsimd::fma3<xsimd::avx2>>;
+  static constexpr size_t kRegisters = 16;
+  KINGLET_INLINE Batch fused(Batch a, Batch b, Batch c) { return _mm256_fmadd_ps(a, b, c); }
+};
+
+using Kernels = simd::KernelsF32<Avx2>;
 
 }  // namespace
 

@@ -1,60 +1,60 @@
 #include "kinglet/kernels/isa.h"
 
+#include <array>
+
 #include "kinglet/kernels/kernels.h"
 
 #include "tables.h"
+#include "x86_cpu.h"
 
 namespace kinglet::kernels {
 namespace {
 
-struct Entry {
+struct Name {
   Isa isa;
   std::string_view name;
+};
+
+constexpr Name kNames[] = {
+    {Isa::scalar, "scalar"}, {Isa::sse42, "sse42"},           {Isa::avx2, "avx2"},
+    {Isa::avx512, "avx512"}, {Isa::avx512vnni, "avx512vnni"}, {Isa::neon, "neon"},
+};
+
+struct Entry {
+  Isa isa;
   const KernelTable* table;
 };
 
-// One line an instruction set, slowest first. Add new ones here (HACKING.md, "Adding a kernel").
+// What this build holds, slowest first. Add new ones here (HACKING.md, "An instruction set").
 constexpr Entry kEntries[] = {
-    {Isa::scalar, "scalar", &scalar_table},
+    {Isa::scalar, &scalar_table},
 #if defined(__x86_64__)
-    {Isa::avx2, "avx2", &avx2_table},
+    {Isa::sse42, &sse42_table},   {Isa::avx2, &avx2_table},
+    {Isa::avx512, &avx512_table}, {Isa::avx512vnni, &avx512vnni_table},
+#elif defined(__aarch64__)
+    {Isa::neon, &neon_table},
 #endif
 };
 
 constexpr auto kBuilt = [] {
-  struct {
-    Isa isas[std::size(kEntries)];
-  } built{};
-  for (size_t i = 0; i < std::size(kEntries); ++i) built.isas[i] = kEntries[i].isa;
+  std::array<Isa, std::size(kEntries)> built{};
+  for (size_t i = 0; i < built.size(); ++i) built[i] = kEntries[i].isa;
   return built;
 }();
-
-const Entry* entry_of(Isa isa) noexcept {
-  for (const Entry& entry : kEntries) {
-    if (entry.isa == isa) return &entry;
-  }
-  return nullptr;
-}
 
 }  // namespace
 
 std::span<const Isa> built_isas() noexcept {
-  return kBuilt.isas;
+  return kBuilt;
 }
 
 bool supported(Isa isa) noexcept {
-  switch (isa) {
-    case Isa::scalar:
-      return true;
-    case Isa::avx2:
+  if (table_of(isa) == nullptr) return false;
 #if defined(__x86_64__)
-      __builtin_cpu_init();
-      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  return runs(this_cpu(), isa);
 #else
-      return false;
+  return true;  // scalar code, and NEON, which every AArch64 CPU has
 #endif
-  }
-  return false;
 }
 
 Isa best_isa() noexcept {
@@ -66,20 +66,24 @@ Isa best_isa() noexcept {
 }
 
 std::string_view isa_name(Isa isa) noexcept {
-  const Entry* entry = entry_of(isa);
-  return entry != nullptr ? entry->name : "unknown";
+  for (const Name& entry : kNames) {
+    if (entry.isa == isa) return entry.name;
+  }
+  return "unknown";
 }
 
 std::optional<Isa> isa_from_name(std::string_view name) noexcept {
-  for (const Entry& entry : kEntries) {
+  for (const Name& entry : kNames) {
     if (entry.name == name) return entry.isa;
   }
   return std::nullopt;
 }
 
 const KernelTable* table_of(Isa isa) noexcept {
-  const Entry* entry = entry_of(isa);
-  return entry != nullptr ? entry->table : nullptr;
+  for (const Entry& entry : kEntries) {
+    if (entry.isa == isa) return entry.table;
+  }
+  return nullptr;
 }
 
 }  // namespace kinglet::kernels

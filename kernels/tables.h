@@ -6,6 +6,10 @@
 namespace kinglet::kernels {
 
 extern const KernelTable scalar_table;
+extern const KernelTable sse42_table;
 extern const KernelTable avx2_table;
+extern const KernelTable avx512_table;
+extern const KernelTable avx512vnni_table;
+extern const KernelTable neon_table;
 
 }  // namespace kinglet::kernels

@@ -4,30 +4,35 @@
 
 #include "kinglet/kernels/kernels.h"
 
-/// The fp32 kernels for any instruction set with a fused multiply-add that xsimd knows: one lane an output.
-/// Everything is a static member of a template over the architecture, forced inline below the three entry
-/// points, so that no function compiled with this architecture's flags can be picked by the linker for older
-/// CPUs.
-namespace kinglet::kernels::simd {
-
+/// Below the entry points everything is forced inline: no function of its own, nothing to call.
 #define KINGLET_INLINE [[gnu::always_inline]] static inline
 
-template <typename Arch>
+/// The fp32 kernels for any instruction set that xsimd knows: one lane an output. `Set` says what differs:
+///   Batch        a vector of floats
+///   kRegisters   how many of them the CPU has
+///   fused        fma(a, b, c), rounded once. Not xsimd::fma, which multiplies, rounds and adds wherever
+///   xsimd
+///                has no instruction for it (SSE4.2; in xsimd 8 also AVX-512 and NEON).
+/// `Set` is of the unnamed namespace of the one file that is compiled with the set's flags. So are these
+/// functions then, and no linker can pick them for older CPUs.
+namespace kinglet::kernels::simd {
+
+template <typename Set>
 struct KernelsF32 {
-  using Batch = xsimd::batch<float, Arch>;
+  using Batch = typename Set::Batch;
   static constexpr size_t kSize = Batch::size;
 
   KINGLET_INLINE Batch finish(Batch z, const Epilogue& epilogue, size_t o) {
     for (size_t a = 0; a < epilogue.addend_count; ++a) {
       const Addend& addend = epilogue.addends[a];
       const Batch value = Batch::load_aligned(addend.value + o);
-      z += addend.scale != nullptr ? xsimd::fma(Batch::load_aligned(addend.scale + o), value,
+      z += addend.scale != nullptr ? Set::fused(Batch::load_aligned(addend.scale + o), value,
                                                 Batch::load_aligned(addend.shift + o))
                                    : value;
     }
     if (epilogue.leaky) z = xsimd::select(z > Batch(0.0F), z, Batch(epilogue.slope) * z);
     if (epilogue.scale != nullptr) {
-      z = xsimd::fma(Batch::load_aligned(epilogue.scale + o), z, Batch::load_aligned(epilogue.shift + o));
+      z = Set::fused(Batch::load_aligned(epilogue.scale + o), z, Batch::load_aligned(epilogue.shift + o));
     }
     return z;
   }
@@ -42,11 +47,11 @@ struct KernelsF32 {
       const float* row = rows + terms[t].row * stride + begin;
       const Batch weight(terms[t].weight);
       for (size_t b = 0; b < kBatches; ++b)
-        s[b] = xsimd::fma(weight, Batch::load_aligned(row + b * kSize), s[b]);
+        s[b] = Set::fused(weight, Batch::load_aligned(row + b * kSize), s[b]);
     }
     for (size_t b = 0; b < kBatches; ++b) {
       float* place = sum + begin + b * kSize;
-      xsimd::fma(Batch(scale), s[b], Batch::load_aligned(place)).store_aligned(place);
+      Set::fused(Batch(scale), s[b], Batch::load_aligned(place)).store_aligned(place);
     }
   }
 
@@ -81,7 +86,7 @@ struct KernelsF32 {
         for (size_t p = 0; p < kPanels; ++p) {
           const float* weights = panels + (p * inputs + i) * kPanel;
           for (size_t b = 0; b < kBatches; ++b) {
-            s[p][b] = xsimd::fma(Batch::load_aligned(weights + b * kSize), x, s[p][b]);
+            s[p][b] = Set::fused(Batch::load_aligned(weights + b * kSize), x, s[p][b]);
           }
         }
       }
@@ -124,7 +129,5 @@ struct KernelsF32 {
     }
   }
 };
-
-#undef KINGLET_INLINE
 
 }  // namespace kinglet::kernels::simd

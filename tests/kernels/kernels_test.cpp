@@ -84,41 +84,108 @@ long double finish_exactly(long double z, const Epilogue& epilogue, size_t o) {
 
 constexpr size_t kWidths[] = {16, 32, 48, 64, 80, 96, 112, 128, 144, 240, 256, 272, 1504, 3008};
 
-}  // namespace
+/// fma(a, b, c) of each lane as a table's kernels compute it: an epilogue of nothing but normalisation.
+void fused(const KernelTable& table, const Floats& a, const Floats& b, const Floats& c, Floats& out) {
+  Epilogue epilogue;
+  epilogue.scale = a.data();
+  epilogue.shift = c.data();
+  table.activate_f32(b.data(), b.size(), epilogue, out.data());
+}
 
-TEST_CASE("the emulated fused multiply-add rounds once, like fmaf") {
-  Random random(1);
-  for (int i = 0; i < 2'000'000; ++i) {
-    const float a = random.wide_float(40);
-    const float b = random.wide_float(40);
-    float c = random.wide_float(80);
-    // Half of the time near cancellation or a tie, where double rounding would show.
-    if (i % 2 == 0)
-      c = -static_cast<float>(static_cast<double>(a) * b) *
-          (1.0F + static_cast<float>(random.below(3)) * 0x1p-23F);
-    const float expected = std::fmaf(a, b, c);
-    const float actual = kinglet::kernels::fused_multiply_add(a, b, c);
-    if (std::bit_cast<uint32_t>(expected) != std::bit_cast<uint32_t>(actual)) {
-      FAIL("fma(" << a << ", " << b << ", " << c << ") = " << actual << ", expected " << expected);
+/// Every instruction set's fused multiply-add against libm's, over the lanes of a, b and c.
+void check_fused(const Floats& a, const Floats& b, const Floats& c) {
+  Floats actual(a.size());
+  for (const Isa isa : kinglet::kernels::built_isas()) {
+    if (!kinglet::kernels::supported(isa)) continue;
+    fused(*kinglet::kernels::table_of(isa), a, b, c, actual);
+    for (size_t i = 0; i < a.size(); ++i) {
+      const float expected = std::fmaf(a[i], b[i], c[i]);
+      if (std::isfinite(expected) &&
+          std::bit_cast<uint32_t>(expected) != std::bit_cast<uint32_t>(actual[i])) {
+        FAIL(kinglet::kernels::isa_name(isa) << ": fma(" << a[i] << ", " << b[i] << ", " << c[i]
+                                             << ") = " << actual[i] << ", expected " << expected);
+      }
     }
   }
 }
 
-TEST_CASE("the emulated fused multiply-add is exact among denormals and at ties") {
+}  // namespace
+
+TEST_CASE("fused multiply-add rounds once, like fmaf, on every instruction set") {
+  Random random(1);
+  constexpr size_t kLanes = 4'096;
+  Floats a(kLanes);
+  Floats b(kLanes);
+  Floats c(kLanes);
+  for (int round = 0; round < 500; ++round) {
+    for (size_t i = 0; i < kLanes; ++i) {
+      a[i] = random.wide_float(40);
+      b[i] = random.wide_float(40);
+      c[i] = random.wide_float(80);
+      // Half of the time near cancellation or a tie, where double rounding would show.
+      if (i % 2 == 0)
+        c[i] = -static_cast<float>(static_cast<double>(a[i]) * b[i]) *
+               (1.0F + static_cast<float>(random.below(3)) * 0x1p-23F);
+    }
+    check_fused(a, b, c);
+  }
+}
+
+TEST_CASE("fused multiply-add rounds once where the sum in double is inexact and next to a tie of floats") {
+  // c is 2^-30 to 2^-70 of the product, and the product's last bits lie on a tie between two floats: rounding
+  // first to double and then to float would go wrong.
+  Random random(8);
+  constexpr size_t kLanes = 4'096;
+  Floats a(kLanes);
+  Floats b(kLanes);
+  Floats c(kLanes);
+  for (int round = 0; round < 200; ++round) {
+    for (size_t i = 0; i < kLanes; ++i) {
+      // (1 + m 2^-12) (1 + 2^-12) = 1 + (m + 1) 2^-12 + m 2^-24: a tie wherever m is odd.
+      const auto sign = random.below(2) == 0 ? 1.0F : -1.0F;
+      a[i] = sign * (1.0F + static_cast<float>(2 * random.below(1'024) + 1) * 0x1p-12F);
+      b[i] = 1.0F + 0x1p-12F;
+      const auto exponent = -30 - static_cast<int>(random.below(40));
+      c[i] = std::ldexp(random.wide_float(1), exponent);
+    }
+    check_fused(a, b, c);
+    for (size_t i = 0; i < kLanes; ++i) {  // the same where results are denormal
+      a[i] *= 0x1p-100F;
+      b[i] *= 0x1p-27F;
+      c[i] = std::ldexp(c[i], -60);
+    }
+    check_fused(a, b, c);
+  }
+}
+
+TEST_CASE("fused multiply-add is exact among denormals and at ties, on every instruction set") {
   const float smallest = std::bit_cast<float>(1U);
   const float values[] = {0.0F, -0.0F,           smallest,      -smallest,       0x1p-126F, 0x1.fffffep-127F,
                           1.0F, 1.0F + 0x1p-23F, 0x1p-24F,      1.0F - 0x1p-24F, 0x1p-75F,  -0x1p-75F,
-                          3.0F, 0x1.8p-1F,       0x1.000002p0F, 0x1.fffffep0F,   1e30F};
-  for (const float a : values) {
-    for (const float b : values) {
-      for (const float c : values) {
-        for (const float s : {1.0F, -1.0F}) {
-          const float expected = std::fmaf(a, b, s * c);
-          if (!std::isfinite(expected)) continue;
-          CHECK(std::bit_cast<uint32_t>(kinglet::kernels::fused_multiply_add(a, b, s * c)) ==
-                std::bit_cast<uint32_t>(expected));
-        }
+                          3.0F, 0x1.8p-1F,       0x1.000002p0F, 0x1.fffffep0F,   1e30F,     -1.0F};
+  std::vector<float> signed_values;
+  for (const float value : values) {
+    signed_values.push_back(value);
+    signed_values.push_back(-value);
+  }
+  constexpr size_t kLanes = 48;  // one for each value, in whole lanes
+  REQUIRE(signed_values.size() <= kLanes);
+  signed_values.resize(kLanes, 1.0F);
+  for (const float x : values) {
+    for (const float y : values) {
+      Floats a(kLanes);
+      Floats b(kLanes);
+      Floats c(kLanes);
+      for (size_t i = 0; i < kLanes; ++i) {
+        a[i] = x;
+        b[i] = y;
+        c[i] = signed_values[i];
       }
+      check_fused(a, b, c);
+      for (size_t i = 0; i < kLanes; ++i)
+        CHECK((!std::isfinite(std::fmaf(x, y, c[i])) ||
+               std::bit_cast<uint32_t>(kinglet::kernels::fused_multiply_add(x, y, c[i])) ==
+                   std::bit_cast<uint32_t>(std::fmaf(x, y, c[i]))));
     }
   }
 }
@@ -283,4 +350,14 @@ TEST_CASE("instruction sets have distinct names that parse back, and scalar is a
   CHECK(kinglet::kernels::supported(Isa::scalar));
   CHECK(kinglet::kernels::supported(kinglet::kernels::best_isa()));
   CHECK(kinglet::kernels::isa_from_name("pentium") == std::nullopt);
+}
+
+TEST_CASE("an instruction set of another architecture has a name but no table, and is not supported") {
+#if defined(__x86_64__)
+  const Isa other = *kinglet::kernels::isa_from_name("neon");
+#else
+  const Isa other = *kinglet::kernels::isa_from_name("avx2");
+#endif
+  CHECK(kinglet::kernels::table_of(other) == nullptr);
+  CHECK_FALSE(kinglet::kernels::supported(other));
 }
