@@ -1,20 +1,22 @@
-// Runs on an emulated CPU (static, one thread, no signals): scores the requests of a file on every
-// instruction set this CPU has and prints the logits' bits; of every other one, that the model refused it.
-// usage: probe MODEL REQUESTS
-#include <bit>
+// Runs on an emulated CPU (static, one thread, no signals): on every instruction set this CPU has, scores the
+// requests of a file and prints the logits' bits; without a file, prints the model's signature. Of every
+// other instruction set of this build it prints that the model refused it. usage: probe MODEL [REQUESTS]
 #include <cstdio>
-#include <cstring>
+#include <string>
 #include <vector>
 
 #include "kinglet/formats/error.h"
 #include "kinglet/session.h"
 
-#include "emulated/requests.h"
+#include "requests.h"
+#include "signature.h"
 
 namespace {
 
+using kinglet::kernels::Isa;
+
 /// A model asked for an instruction set that this CPU lacks.
-const char* outcome_without(kinglet::kernels::Isa isa, const char* model) {
+const char* outcome_without(Isa isa, const char* model) {
   try {
     kinglet::Model::open(model, {.isa = isa});
     return "accepted";
@@ -23,22 +25,29 @@ const char* outcome_without(kinglet::kernels::Isa isa, const char* model) {
   }
 }
 
+void run(Isa isa, const char* path, const char* requests) {
+  const std::string name(kinglet::kernels::isa_name(isa));
+  if (!kinglet::kernels::supported(isa)) {
+    std::printf("%s %s\n", name.c_str(), outcome_without(isa, path));
+    return;
+  }
+  const kinglet::Model model = kinglet::Model::open(path, {.isa = isa});
+  if (requests == nullptr) {
+    const auto signature = static_cast<unsigned long long>(kinglet::test::signature(model));
+    std::printf("%s %llx\n", name.c_str(), signature);
+    return;
+  }
+  kinglet::Session session(model);
+  for (const auto& request : kinglet::test::read_requests(requests))
+    std::printf("%s %s\n", name.c_str(), kinglet::test::logit_bits(session, request).c_str());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 3) return 64;
+  if (argc != 2 && argc != 3) return 64;
   try {
-    const std::vector<kinglet::test::StoredRequest> requests = kinglet::test::read_requests(argv[2]);
-    for (const kinglet::kernels::Isa isa : kinglet::kernels::built_isas()) {
-      const std::string name(kinglet::kernels::isa_name(isa));
-      if (!kinglet::kernels::supported(isa)) {
-        std::printf("%s %s\n", name.c_str(), outcome_without(isa, argv[1]));
-        continue;
-      }
-      kinglet::Session session(kinglet::Model::open(argv[1], {.isa = isa}));
-      for (const auto& request : requests)
-        std::printf("%s %s\n", name.c_str(), kinglet::test::logit_bits(session, request).c_str());
-    }
+    for (const Isa isa : kinglet::kernels::built_isas()) run(isa, argv[1], argc == 3 ? argv[2] : nullptr);
     const std::string best(kinglet::kernels::isa_name(kinglet::kernels::best_isa()));
     std::printf("best %s\n", best.c_str());
   } catch (const std::exception& error) {

@@ -1,0 +1,63 @@
+// The engine built for AArch64 and run by qemu-user: $KINGLET_NEON_PROBE is a command, the emulator and the
+// probe of that build; `./run neon` sets it.
+#include <cstdlib>
+#include <map>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "kinglet/session.h"
+
+#include "full_size.h"
+#include "requests.h"
+#include "signature_model.h"
+#include "support/process.h"
+
+namespace {
+
+using Lines = std::map<std::string, std::vector<std::string>>;
+
+/// What the probe printed: values by the word before them. Empty, and the test skipped, if there is no probe.
+Lines probe(const std::vector<std::string>& arguments) {
+  const char* command = std::getenv("KINGLET_NEON_PROBE");
+  if (command == nullptr) {
+    kinglet::test::report_skipped("no build for AArch64: ./run neon makes it");
+    return {};
+  }
+  std::istringstream words(command);
+  std::vector<std::string> call;
+  for (std::string word; words >> word;) call.push_back(word);
+  call.insert(call.end(), arguments.begin(), arguments.end());
+  const auto result = kinglet::test::run_process(call);
+  REQUIRE_MESSAGE(result.exit_code == 0, result.out << result.err);
+  Lines lines;
+  std::istringstream text(result.out);
+  std::string name;
+  std::string value;
+  while (text >> name >> value) lines[name].push_back(value);
+  CHECK(lines.at("best") == std::vector<std::string>{"neon"});
+  lines.erase("best");
+  CHECK(lines.size() == 2);
+  CHECK(lines.count("scalar") == 1);
+  CHECK(lines.count("neon") == 1);
+  return lines;
+}
+
+}  // namespace
+
+TEST_CASE("AArch64: the fp32 signature is that of x86-64, scalar and NEON") {
+  const kinglet::test::TempDir dir;
+  const Lines lines = probe({kinglet::test::write_signature_model(dir).string()});
+  std::ostringstream expected;
+  expected << std::hex << kinglet::test::kSignatureFp32;
+  for (const auto& entry : lines) {
+    CHECK_MESSAGE(entry.second == std::vector<std::string>{expected.str()}, entry.first);
+  }
+}
+
+TEST_CASE("AArch64: a full-size network has the bits of x86-64, scalar and NEON") {
+  const kinglet::test::TempDir dir;
+  const kinglet::test::FullSizeCase full(dir, 8);
+  const Lines lines = probe({full.model.string(), full.requests.string()});
+  for (const auto& entry : lines) CHECK_MESSAGE(entry.second == full.expected, entry.first);
+}
