@@ -14,53 +14,11 @@ os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = str(THREADS
 
 import numpy as np  # noqa: E402: after the numbers of threads
 import torch  # noqa: E402
-from torch import nn  # noqa: E402
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tests/train"))
+from pytorch_network import Network, read_safetensors  # noqa: E402
 
 torch.set_num_threads(THREADS)
-EMBEDDINGS = ("language", "hour", "day")
-
-
-def read_safetensors(path):
-    with open(path, "rb") as file:
-        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-        data = file.read()
-    return {
-        name: np.frombuffer(data[slice(*entry["data_offsets"])], np.float32).reshape(entry["shape"])
-        for name, entry in header.items()
-        if name != "__metadata__"
-    }
-
-
-class Network(nn.Module):
-    def __init__(self, weights):
-        super().__init__()
-        hidden, inputs = weights["l1.weight"].shape
-        self.l1 = nn.Linear(inputs, hidden)
-        self.l2 = nn.Linear(hidden, hidden)
-        self.l3 = nn.Linear(hidden, hidden)
-        self.l4 = nn.Linear(hidden, hidden)
-        self.l_output = nn.Linear(hidden, 4)
-        self.projection = nn.Linear(inputs, hidden)
-        self.bn1 = nn.BatchNorm1d(hidden)
-        self.bn2 = nn.BatchNorm1d(hidden)
-        self.bn3 = nn.BatchNorm1d(hidden)
-        self.bn4 = nn.BatchNorm1d(hidden)
-        for name in EMBEDDINGS:
-            self.add_module(name, nn.Embedding(*weights[name + ".weight"].shape))
-        tensors = {name: torch.from_numpy(values.copy()) for name, values in weights.items()}
-        missing = self.load_state_dict(tensors, strict=False)
-        assert not missing.unexpected_keys
-        assert all("running" in name or "num_batches" in name for name in missing.missing_keys)
-
-    def forward(self, inputs, categories):
-        leaky = nn.functional.leaky_relu
-        embedded = [getattr(self, name)(categories[:, i]) for i, name in enumerate(EMBEDDINGS)]
-        x = torch.cat([inputs, *embedded], dim=1)
-        p = self.projection(x)
-        x1 = self.bn1(leaky(self.l1(x)))
-        x2 = self.bn2(leaky(self.l2(x1) + p))
-        x3 = self.bn3(leaky(self.l3(x2) + p))
-        return self.l_output(self.bn4(leaky(self.l4(x3) + x1)))
 
 
 def main():
@@ -76,7 +34,7 @@ def main():
         for i in range(len(stored) // 3)
     ]
     optimiser = torch.optim.AdamW(network.parameters(), lr=1e-4, weight_decay=0.01)
-    criterion = nn.BCEWithLogitsLoss()
+    criterion = torch.nn.BCEWithLogitsLoss()
     losses, seconds = [], []
     for step in range(STEPS):
         inputs, categories, labels = batches[step % len(batches)]
