@@ -13,7 +13,6 @@
 #include <vector>
 
 #include <CLI/CLI.hpp>
-#include <omp.h>
 
 #include "kinglet/converter/tensors.h"
 #include "kinglet/train/settings.h"
@@ -22,6 +21,7 @@
 #include "initial.h"
 #include "network.h"
 #include "optimiser.h"
+#include "parallel.h"
 #include "state_dict.h"
 
 namespace {
@@ -199,7 +199,7 @@ void print(const Measured& measured, bool json) {
 
 int main(int argc, char** argv) {
   size_t steps = 20;
-  int threads = 2;
+  size_t threads = 2;
   std::string folder;
   bool json = false;
   CLI::App app("Rows a second of a training step at full size");
@@ -209,8 +209,7 @@ int main(int argc, char** argv) {
   app.add_flag("--json", json, "Losses and times of all steps");
   CLI11_PARSE(app, argc, argv);
 
-  omp_set_dynamic(0);
-  omp_set_num_threads(threads);
+  set_worker_count(threads);
   const NetworkShape shape;
   Network network(shape, kRows);
   draw_initial({}, {}, network);

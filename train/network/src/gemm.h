@@ -23,15 +23,17 @@ struct ConstMatrix {
 
 enum class Into { overwrite, add };
 
-// oneDNN's GEMM on all its threads; for one number of threads the same bits each time. On plain matrices it
-// is faster than oneDNN's inner product, and it takes windows. Throw std::runtime_error on a failure of
-// oneDNN.
+// Products by oneDNN's GEMM, tile by tile: a tile is one task of parallel_for and one thread's work, so that
+// its bits do not depend on the number of threads, and a thread that is held up holds up no other. On plain
+// matrices the GEMM is faster than oneDNN's inner product, and it takes windows. Throw std::runtime_error on
+// a failure of oneDNN.
 
 /// out = a b, or out += a b.
 void multiply(const ConstMatrix& a, const ConstMatrix& b, const Matrix& out, Into into);
 /// out = a b^T.
 void multiply_transposed(const ConstMatrix& a, const ConstMatrix& b, const Matrix& out, Into into);
-/// out = a^T b.
-void transposed_multiply(const ConstMatrix& a, const ConstMatrix& b, const Matrix& out, Into into);
+
+/// out = a^T b for some columns of a: one thread, to be called from a task.
+void transposed_multiply(const ConstMatrix& a, const ConstMatrix& b, const Matrix& out);
 
 }  // namespace kinglet::train

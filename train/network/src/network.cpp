@@ -30,12 +30,10 @@ void copy_columns(const Buffer<float>& from, size_t from_stride, float* to, size
                [&](size_t b) { std::copy_n(from.data() + b * from_stride, columns, to + b * to_stride); });
 }
 
+/// Of the gradients that are handed over whole.
 size_t largest_gradient(const ParameterLayout& layout) {
-  size_t largest = 0;
-  for (size_t i = static_cast<size_t>(Slot::dense); i < kSlots; ++i) {
-    largest = std::max(largest, layout.size(static_cast<Slot>(i)));
-  }
-  return largest;
+  return std::max({layout.columns(), 3 * layout.padded_hidden(), layout.size(Slot::language),
+                   layout.size(Slot::hour), layout.size(Slot::day)});
 }
 
 }  // namespace
@@ -165,9 +163,7 @@ void Network::output_backward(size_t rows, GradientSink& sink) {
   const Matrix logits{logit_gradient_.data(), rows, kOutputs, kOutputs};
   multiply(logits, {at(Slot::output), kOutputs, layout_.shape().hidden, padded}, hidden(deltas_[0], rows),
            Into::overwrite);
-  transposed_multiply(logits, {layers_[3].out.data(), rows, padded, padded},
-                      {gradient_.data(), kOutputs, padded, padded}, Into::overwrite);
-  hand_over(Slot::output, kOutputs * padded, sink);
+  weight_gradient(Slot::output, logits, {layers_[3].out.data(), rows, padded, padded}, sink);
   column_sums(logits, gradient_.data());
   hand_over(Slot::output_bias, kOutputs, sink);
 }
@@ -183,13 +179,21 @@ void Network::norm_backward(size_t i, Buffer<float>& gradient, size_t rows, Grad
   sink.take(layout_.offset(slot(Slot::shift1, i)), shift, padded);
 }
 
-void Network::weight_gradient(Slot s, Buffer<float>& input, Buffer<float>& gradient, size_t rows,
+void Network::weight_gradient(Slot s, const ConstMatrix& input, const ConstMatrix& gradient,
                               GradientSink& sink) {
-  const size_t size = layout_.shape().hidden;
-  const size_t padded = layout_.padded_hidden();
-  transposed_multiply(hidden(input, rows), {gradient.data(), rows, padded, padded},
-                      {gradient_.data(), size, padded, padded}, Into::overwrite);
-  hand_over(s, size * padded, sink);
+  // A tile is handed over while it is in the thread's second-level cache.
+  constexpr size_t kTile = size_t{1} << 17;
+  const size_t tile_rows = std::clamp<size_t>(kTile / gradient.stride, 1, input.columns);
+  const size_t tile_size = tile_rows * gradient.stride;
+  if (tiles_.size() < worker_count() * tile_size) tiles_ = Buffer<float>(worker_count() * tile_size);
+  parallel_for((input.columns + tile_rows - 1) / tile_rows, [&](size_t i) {
+    float* tile = tiles_.data() + worker_index() * tile_size;
+    const size_t first = i * tile_rows;
+    const size_t rows = std::min(tile_rows, input.columns - first);
+    transposed_multiply({input.data + first, input.rows, rows, input.stride}, gradient,
+                        {tile, rows, gradient.columns, gradient.stride});
+    sink.take(layout_.offset(s) + first * gradient.stride, tile, rows * gradient.stride);
+  });
 }
 
 void Network::backward(const Batch& batch, GradientSink& sink) {
@@ -198,18 +202,19 @@ void Network::backward(const Batch& batch, GradientSink& sink) {
   auto& a = deltas_[0];
   auto& b = deltas_[1];
   auto& c = deltas_[2];
+  const auto whole = [&](Buffer<float>& delta) { return Matrix{delta.data(), rows, padded, padded}; };
   output_backward(rows, sink);  // a = gradient of x4
   norm_backward(3, a, rows, sink);
   multiply_transposed(hidden(a, rows), weights(Slot::weight4), hidden(b, rows), Into::overwrite);
-  weight_gradient(Slot::weight4, layers_[2].out, a, rows, sink);
+  weight_gradient(Slot::weight4, hidden(layers_[2].out, rows), whole(a), sink);
 
   norm_backward(2, b, rows, sink);  // a: x1's share through the residual
   multiply_transposed(hidden(b, rows), weights(Slot::weight3), hidden(c, rows), Into::overwrite);
-  weight_gradient(Slot::weight3, layers_[1].out, b, rows, sink);
+  weight_gradient(Slot::weight3, hidden(layers_[1].out, rows), whole(b), sink);
 
   norm_backward(1, c, rows, sink);
   multiply_transposed(hidden(c, rows), weights(Slot::weight2), hidden(a, rows), Into::add);
-  weight_gradient(Slot::weight2, layers_[0].out, c, rows, sink);
+  weight_gradient(Slot::weight2, hidden(layers_[0].out, rows), whole(c), sink);
 
   norm_backward(0, a, rows, sink);
   copy_columns(a, padded, first_.data(), layout_.columns(), padded, rows);
@@ -231,9 +236,7 @@ void Network::first_layer_backward(const Batch& batch, GradientSink& sink) {
   hand_over(Slot::first_bias, columns, sink);
   multiply_transposed(delta, {at(Slot::dense) + plain * columns, embedded, columns, columns},
                       {embedded_.data(), rows, embedded, embedded}, Into::overwrite);
-  transposed_multiply({batch.dense.data(), rows, dense, dense}, delta,
-                      {gradient_.data(), dense, columns, columns}, Into::overwrite);
-  hand_over(Slot::dense, dense * columns, sink);
+  weight_gradient(Slot::dense, {batch.dense.data(), rows, dense, dense}, delta, sink);
   embedding_backward(batch, sink);
   sketch_.backward(batch.sketch, first_.data(), sink);
 }

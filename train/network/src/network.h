@@ -59,8 +59,7 @@ class Network {
   void backward(const Batch& batch, GradientSink& sink);
   void output_backward(size_t rows, GradientSink& sink);
   void norm_backward(size_t i, Buffer<float>& gradient, size_t rows, GradientSink& sink);
-  void weight_gradient(Slot s, Buffer<float>& input, Buffer<float>& gradient, size_t rows,
-                       GradientSink& sink);
+  void weight_gradient(Slot s, const ConstMatrix& input, const ConstMatrix& gradient, GradientSink& sink);
   void first_layer_backward(const Batch& batch, GradientSink& sink);
   void embedding_backward(const Batch& batch, GradientSink& sink);
   void hand_over(Slot s, size_t size, GradientSink& sink);
@@ -76,7 +75,8 @@ class Network {
   Buffer<float> logits_;                 // [rows][4]
   Buffer<float> logit_gradient_;
   Buffer<float> embedded_;  // [rows][embedded]: gradient of the embeddings
-  Buffer<float> gradient_;  // of one slot at a time
+  Buffer<float> gradient_;  // of a small slot
+  Buffer<float> tiles_;     // of the gradient of a weight matrix, one a thread
 };
 
 }  // namespace kinglet::train

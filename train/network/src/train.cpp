@@ -14,6 +14,7 @@
 #include "kinglet/request.h"
 
 #include "initial.h"
+#include "parallel.h"
 #include "report.h"
 #include "state_dict.h"
 #include "trainer.h"
@@ -49,8 +50,7 @@ class Training {
   explicit Training(const TrainOptions& options) : options_(options), settings_(options.settings) {
     settings_.check();
     if (settings_.threads == 0) settings_.threads = static_cast<uint32_t>(omp_get_num_procs());
-    omp_set_dynamic(0);
-    omp_set_num_threads(static_cast<int>(settings_.threads));
+    set_worker_count(settings_.threads);
   }
 
   TrainReport run() {
