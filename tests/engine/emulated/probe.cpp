@@ -25,21 +25,21 @@ const char* outcome_without(Isa isa, const char* model) {
   }
 }
 
-void run(Isa isa, const char* path, const char* requests) {
+void score(Isa isa, const char* path, const char* requests) {
   const std::string name(kinglet::kernels::isa_name(isa));
   if (!kinglet::kernels::supported(isa)) {
     std::printf("%s %s\n", name.c_str(), outcome_without(isa, path));
     return;
   }
-  const kinglet::Model model = kinglet::Model::open(path, {.isa = isa});
-  if (requests == nullptr) {
-    const auto signature = static_cast<unsigned long long>(kinglet::test::signature(model));
-    std::printf("%s %llx\n", name.c_str(), signature);
-    return;
-  }
-  kinglet::Session session(model);
+  kinglet::Session session(kinglet::Model::open(path, {.isa = isa}));
   for (const auto& request : kinglet::test::read_requests(requests))
     std::printf("%s %s\n", name.c_str(), kinglet::test::logit_bits(session, request).c_str());
+}
+
+void sign(const char* path) {
+  const kinglet::Model model = kinglet::Model::open(path);
+  const std::string name(kinglet::kernels::isa_name(model.isa()));
+  std::printf("%s %llx\n", name.c_str(), static_cast<unsigned long long>(kinglet::test::signature(model)));
 }
 
 }  // namespace
@@ -47,7 +47,11 @@ void run(Isa isa, const char* path, const char* requests) {
 int main(int argc, char** argv) {
   if (argc != 2 && argc != 3) return 64;
   try {
-    for (const Isa isa : kinglet::kernels::built_isas()) run(isa, argv[1], argc == 3 ? argv[2] : nullptr);
+    if (argc == 2) {
+      sign(argv[1]);
+      return 0;
+    }
+    for (const Isa isa : kinglet::kernels::built_isas()) score(isa, argv[1], argv[2]);
     const std::string best(kinglet::kernels::isa_name(kinglet::kernels::best_isa()));
     std::printf("best %s\n", best.c_str());
   } catch (const std::exception& error) {
