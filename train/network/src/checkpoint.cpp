@@ -16,7 +16,7 @@ namespace {
 // other, and XXH3-128 of all of it.
 constexpr std::string_view kMagic = "KGLTRAIN";
 constexpr size_t kAlignment = 64;
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 
 using nlohmann::ordered_json;
 

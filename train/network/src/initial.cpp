@@ -110,8 +110,9 @@ void switch_off(const FeatureGroups& groups, Network& network) {
   if (!groups.text) std::fill_n(parameters + layout.offset(Slot::sketch), layout.size(Slot::sketch), 0.0F);
   for (size_t i = 0; i < shape.dense(); ++i) {
     const bool on = i < shape.plain ? plain_input_is_on(groups, i) : embedding_is_on(groups);
-    if (!on)
-      std::fill_n(parameters + layout.offset(Slot::dense) + i * layout.columns(), layout.columns(), 0.0F);
+    for (size_t column = 0; !on && column < layout.columns(); ++column) {
+      parameters[layout.dense_at(i, column)] = 0;
+    }
   }
 }
 

@@ -43,11 +43,13 @@ Network::Network(const NetworkShape& shape, size_t maximum_rows)
       parameters_(layout_.total()),
       statistics_(layout_),
       sketch_(layout_),
+      dense_(layout_),
       first_(maximum_rows * layout_.columns()),
       product_(maximum_rows * layout_.padded_hidden()),
       logits_(maximum_rows * kOutputs),
       logit_gradient_(maximum_rows * kOutputs),
       embedded_(maximum_rows * shape.embedded()),
+      embedding_weights_(shape.embedded() * layout_.columns()),
       gradient_(largest_gradient(layout_)) {
   for (Layer& layer : layers_) {
     layer.activated = Buffer<float>(maximum_rows * layout_.padded_hidden());
@@ -104,11 +106,9 @@ void Network::forward(Batch& batch, Mode mode) {
   const size_t rows = batch.rows();
   const size_t columns = layout_.columns();
   const size_t padded = layout_.padded_hidden();
-  const size_t dense = layout_.shape().dense();
   embed(batch);
   sketch_.forward(batch.sketch, parameters_.data(), first_.data());
-  multiply({batch.dense.data(), rows, dense, dense}, {at(Slot::dense), dense, columns, columns},
-           {first_.data(), rows, columns, columns}, Into::add);
+  dense_.forward(batch, parameters_.data(), first_.data());
   const Addend projection{first_.data() + padded, columns, at(Slot::first_bias) + padded};
   const Addend residual{layers_[0].out.data(), padded, nullptr};
   normalise(0, first_.data(), columns, {}, rows, mode);
@@ -228,15 +228,20 @@ void Network::backward(const Batch& batch, GradientSink& sink) {
 void Network::first_layer_backward(const Batch& batch, GradientSink& sink) {
   const size_t rows = batch.rows();
   const size_t columns = layout_.columns();
-  const size_t dense = layout_.shape().dense();
   const size_t embedded = layout_.shape().embedded();
   const size_t plain = layout_.shape().plain;
   const Matrix delta{first_.data(), rows, columns, columns};
   column_sums(delta, gradient_.data());
   hand_over(Slot::first_bias, columns, sink);
-  multiply_transposed(delta, {at(Slot::dense) + plain * columns, embedded, columns, columns},
+  parallel_for(embedded, [&](size_t i) {
+    float* out = embedding_weights_.data() + i * columns;
+    for (size_t column = 0; column < columns; column += kBlock) {
+      std::copy_n(parameters_.data() + layout_.dense_at(plain + i, column), kBlock, out + column);
+    }
+  });
+  multiply_transposed(delta, {embedding_weights_.data(), embedded, columns, columns},
                       {embedded_.data(), rows, embedded, embedded}, Into::overwrite);
-  weight_gradient(Slot::dense, {batch.dense.data(), rows, dense, dense}, delta, sink);
+  dense_.backward(first_.data(), sink);
   embedding_backward(batch, sink);
   sketch_.backward(batch.sketch, first_.data(), sink);
 }

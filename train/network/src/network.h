@@ -6,6 +6,7 @@
 
 #include "batch.h"
 #include "buffer.h"
+#include "dense_layer.h"
 #include "gemm.h"
 #include "gradient_sink.h"
 #include "norm.h"
@@ -68,15 +69,17 @@ class Network {
   Buffer<float> parameters_;
   NormStatistics statistics_;
   SketchLayer sketch_;
+  DenseLayer dense_;
   Buffer<float> first_;  // [rows][columns]: products of l1 and projection; then their gradient
   std::array<Layer, kNorms> layers_;
   Buffer<float> product_;                // [rows][padded hidden]
   std::array<Buffer<float>, 3> deltas_;  // gradients of hidden values
   Buffer<float> logits_;                 // [rows][4]
   Buffer<float> logit_gradient_;
-  Buffer<float> embedded_;  // [rows][embedded]: gradient of the embeddings
-  Buffer<float> gradient_;  // of a small slot
-  Buffer<float> tiles_;     // of the gradient of a weight matrix, one a thread
+  Buffer<float> embedded_;           // [rows][embedded]: gradient of the embeddings
+  Buffer<float> embedding_weights_;  // their rows of the dense weights, [embedded][columns]
+  Buffer<float> gradient_;           // of a small slot
+  Buffer<float> tiles_;              // of the gradient of a weight matrix, one a thread
 };
 
 }  // namespace kinglet::train

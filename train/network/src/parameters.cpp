@@ -14,12 +14,14 @@ size_t padded(size_t size, size_t multiple) {
 }  // namespace
 
 ParameterLayout::ParameterLayout(const NetworkShape& shape)
-    : shape_(shape), padded_hidden_(padded(shape.hidden, kBlock)) {
+    : shape_(shape),
+      padded_hidden_(padded(shape.hidden, kBlock)),
+      padded_dense_(padded(shape.dense(), kDenseGroup)) {
   const size_t square = size_t{shape.hidden} * padded_hidden_;
   std::array<size_t, kSlots> sizes{};
   const auto set = [&](Slot s, size_t size) { sizes[static_cast<size_t>(s)] = padded(size, kAlignment); };
   set(Slot::sketch, size_t{shape.sketch} * columns());
-  set(Slot::dense, size_t{shape.dense()} * columns());
+  set(Slot::dense, padded_dense_ * columns());
   set(Slot::first_bias, columns());
   for (size_t i = 0; i < 3; ++i) {
     set(slot(Slot::weight2, i), square);

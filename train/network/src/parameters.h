@@ -11,12 +11,14 @@ namespace kinglet::train {
 
 /// Columns of a block: hidden sizes are padded to a multiple of it with columns whose weights are and stay 0.
 inline constexpr size_t kBlock = 32;
+/// Dense inputs of a group; their number is padded in the same way.
+inline constexpr size_t kDenseGroup = 16;
 
 /// The trained tensors as the trainer lays them out, inputs first ([in][out]): a row of a first layer's input
 /// is contiguous, and oneDNN multiplies fastest so. The first layer holds l1 and projection side by side.
 enum class Slot : uint8_t {
   sketch,      // [block of kBlock columns][sketch input][kBlock]
-  dense,       // [dense input][columns]
+  dense,       // [block of kBlock columns][padded dense input][kBlock]
   first_bias,  // [columns]
   weight2,     // [hidden][padded hidden]
   weight3,
@@ -59,6 +61,11 @@ class ParameterLayout {
   }
   /// Floats in all, padding included.
   size_t total() const noexcept { return offsets_[kSlots]; }
+  size_t padded_dense() const noexcept { return padded_dense_; }
+  /// The weight of dense input `input` and column `column`.
+  size_t dense_at(size_t input, size_t column) const noexcept {
+    return offset(Slot::dense) + (column / kBlock * padded_dense_ + input) * kBlock + column % kBlock;
+  }
   /// The sketch's weight of input `input` and column `column`.
   size_t sketch_at(size_t input, size_t column) const noexcept {
     return offset(Slot::sketch) + (column / kBlock * shape_.sketch + input) * kBlock + column % kBlock;
@@ -67,6 +74,7 @@ class ParameterLayout {
  private:
   NetworkShape shape_;
   size_t padded_hidden_;
+  size_t padded_dense_;
   std::array<size_t, kSlots + 1> offsets_{};
 };
 

@@ -77,9 +77,7 @@ void for_each_element(const ParameterLayout& layout, const Entry& entry, const V
       const size_t column = entry.first_column + out;
       size_t place = layout.offset(entry.slot) + in * padded + out;
       if (entry.kind == Entry::Kind::first_layer) {
-        place = in < shape.sketch
-                    ? layout.sketch_at(in, column)
-                    : layout.offset(Slot::dense) + (in - shape.sketch) * layout.columns() + column;
+        place = in < shape.sketch ? layout.sketch_at(in, column) : layout.dense_at(in - shape.sketch, column);
       }
       visit(out * inputs + in, place);
     }
