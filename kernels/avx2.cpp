@@ -9,7 +9,8 @@ namespace {
 
 struct Avx2 {
   using Batch = xsimd::batch<float, xsimd::fma3<xsimd::avx2>>;
-  static constexpr size_t kRegisters = 16;
+  static constexpr size_t kRows = 4;
+  static constexpr size_t kPanels = 2;
   KINGLET_INLINE Batch fused(Batch a, Batch b, Batch c) { return _mm256_fmadd_ps(a, b, c); }
 };
 

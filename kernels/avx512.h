@@ -11,7 +11,8 @@ namespace {
 
 struct Avx512 {
   using Batch = xsimd::batch<float, xsimd::avx512f>;
-  static constexpr size_t kRegisters = 32;
+  static constexpr size_t kRows = 4;
+  static constexpr size_t kPanels = 2;
   KINGLET_INLINE Batch fused(Batch a, Batch b, Batch c) { return _mm512_fmadd_ps(a, b, c); }
 };
 

@@ -9,7 +9,8 @@ namespace {
 
 struct Neon {
   using Batch = xsimd::batch<float, xsimd::neon64>;
-  static constexpr size_t kRegisters = 32;
+  static constexpr size_t kRows = 4;
+  static constexpr size_t kPanels = 2;
   KINGLET_INLINE Batch fused(Batch a, Batch b, Batch c) { return vfmaq_f32(c, a, b); }
 };
 

@@ -9,7 +9,10 @@
 
 /// The fp32 kernels for any instruction set that xsimd knows: one lane an output. `Set` says what differs:
 ///   Batch        a vector of floats
-///   kRegisters   how many of them the CPU has
+///   kRows        rows that add_rows takes side by side
+///   kPanels      panels that gemv takes side by side: enough independent sums to hide the latency of
+///   `fused`, few
+///                enough to stay in registers
 ///   fused        fma(a, b, c), rounded once. Not xsimd::fma, which multiplies, rounds and adds wherever
 ///   xsimd
 ///                has no instruction for it (SSE4.2; in xsimd 8 also AVX-512 and NEON).
@@ -37,35 +40,44 @@ struct KernelsF32 {
     return z;
   }
 
-  /// `kBatches` neighbouring vectors of outputs from `begin` on: their sums stay in registers over all rows.
-  template <size_t kBatches>
-  KINGLET_INLINE void add_rows_tile(const float* rows, size_t stride, size_t begin, const RowTerm* terms,
-                                    size_t count, float scale, float* sum) {
-    Batch s[kBatches];
-    for (size_t b = 0; b < kBatches; ++b) s[b] = Batch(0.0F);
-    for (size_t t = 0; t < count; ++t) {
-      const float* row = rows + terms[t].row * stride + begin;
-      const Batch weight(terms[t].weight);
-      for (size_t b = 0; b < kBatches; ++b)
-        s[b] = Set::fused(weight, Batch::load_aligned(row + b * kSize), s[b]);
+  /// Adds `kRows` rows to the sums s of the outputs from `begin` on, each output taking them in order.
+  template <size_t kRows>
+  KINGLET_INLINE void add_row_group(const float* rows, size_t stride, size_t begin, size_t outputs,
+                                    const RowTerm* terms, float* s) {
+    const float* row[kRows];
+    Batch weight[kRows];
+    for (size_t r = 0; r < kRows; ++r) {
+      row[r] = rows + terms[r].row * stride + begin;
+      weight[r] = Batch(terms[r].weight);
     }
-    for (size_t b = 0; b < kBatches; ++b) {
-      float* place = sum + begin + b * kSize;
-      Set::fused(Batch(scale), s[b], Batch::load_aligned(place)).store_aligned(place);
+    for (size_t o = 0; o < outputs; o += kSize) {
+      Batch sum = Batch::load_aligned(s + o);
+      for (size_t r = 0; r < kRows; ++r) sum = Set::fused(weight[r], Batch::load_aligned(row[r] + o), sum);
+      sum.store_aligned(s + o);
     }
   }
 
+  /// Rows are read as they lie, a few side by side, into sums that stay in the first-level cache: long runs
+  /// are what the CPU fetches ahead.
   static void add_rows(const float* rows, size_t stride, size_t width, const RowTerm* terms, size_t count,
                        float scale, float* sum) {
-    constexpr size_t kBatches = 8;  // half of the 16 vector registers: loads and weights need the others
-    size_t begin = 0;
-    for (; begin + kBatches * kSize <= width; begin += kBatches * kSize) {
-      add_rows_tile<kBatches>(rows, stride, begin, terms, count, scale, sum);
+    constexpr size_t kBlock = 1024;  // outputs: 4 KB of sums, as much of each row
+    constexpr size_t kRows = Set::kRows;
+    alignas(kAlignment) float s[kBlock];
+    for (size_t begin = 0; begin < width; begin += kBlock) {
+      const size_t outputs = width - begin < kBlock ? width - begin : kBlock;
+      for (size_t o = 0; o < outputs; o += kSize) Batch(0.0F).store_aligned(s + o);
+      size_t t = 0;
+      for (; t + kRows <= count; t += kRows) add_row_group<kRows>(rows, stride, begin, outputs, terms + t, s);
+      for (; t < count; ++t) add_row_group<1>(rows, stride, begin, outputs, terms + t, s);
+      for (size_t o = 0; o < outputs; o += kSize) {
+        float* place = sum + begin + o;
+        Set::fused(Batch(scale), Batch::load_aligned(s + o), Batch::load_aligned(place)).store_aligned(place);
+      }
     }
-    for (; begin < width; begin += kSize) add_rows_tile<1>(rows, stride, begin, terms, count, scale, sum);
   }
 
-  /// `kPanels` panels side by side: enough independent sums to hide the latency of the fused multiply-add.
+  /// `kPanels` panels side by side, their sums in registers.
   template <size_t kPanel, size_t kPanels>
   KINGLET_INLINE void gemv_tile(const float* panels, size_t inputs, size_t begin, const float* in,
                                 const float* bias, const Epilogue& epilogue, float* out) {
@@ -106,8 +118,9 @@ struct KernelsF32 {
   KINGLET_INLINE void gemv_panels(const float* panels, size_t inputs, size_t outputs, const float* in,
                                   const float* bias, const Epilogue& epilogue, float* out) {
     size_t begin = 0;
-    for (; begin + 2 * kPanel <= outputs; begin += 2 * kPanel) {
-      gemv_tile<kPanel, 2>(panels + begin * inputs, inputs, begin, in, bias, epilogue, out);
+    constexpr size_t kTile = Set::kPanels * kPanel;
+    for (; begin + kTile <= outputs; begin += kTile) {
+      gemv_tile<kPanel, Set::kPanels>(panels + begin * inputs, inputs, begin, in, bias, epilogue, out);
     }
     for (; begin < outputs; begin += kPanel) {
       gemv_tile<kPanel, 1>(panels + begin * inputs, inputs, begin, in, bias, epilogue, out);

@@ -82,7 +82,8 @@ long double finish_exactly(long double z, const Epilogue& epilogue, size_t o) {
   return epilogue.scale != nullptr ? epilogue.scale[o] * z + epilogue.shift[o] : z;
 }
 
-constexpr size_t kWidths[] = {16, 32, 48, 64, 80, 96, 112, 128, 144, 240, 256, 272, 1504, 3008};
+constexpr size_t kWidths[] = {16,  32,  48,  64,   80,   96,   112,  128,  144,
+                              240, 256, 272, 1008, 1024, 1040, 1504, 2048, 3008};
 
 /// fma(a, b, c) of each lane as a table's kernels compute it: an epilogue of nothing but normalisation.
 void fused(const KernelTable& table, const Floats& a, const Floats& b, const Floats& c, Floats& out) {
