@@ -135,6 +135,7 @@ void DenseLayer::backward(const float* gradient, GradientSink& sink) {
       for (size_t i = 0; i < count * kDenseGroup; i += kInputs) {
         const size_t input = first * kDenseGroup + i;
         const Group& group = groups_[input / kDenseGroup];
+        sink.expect(layout_.dense_at(input, block * kBlock), kInputs * kBlock);
         for (size_t column = 0; column < kBlock; column += kLanes) {
           sum_products(columns.data() + column, group.rows.data(),
                        group.differences.data() + input % kDenseGroup, group.rows.size(),

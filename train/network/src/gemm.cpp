@@ -14,7 +14,7 @@ dnnl_dim_t dim(size_t size) {
   return static_cast<dnnl_dim_t>(size);
 }
 
-constexpr size_t kTileColumns = 192;  // oneDNN is as fast on such a tile as on the whole
+constexpr size_t kTileColumns = 128;  // oneDNN is as fast on such a tile as on the whole
 
 void gemm(char transpose_a, char transpose_b, size_t inner, const ConstMatrix& a, const ConstMatrix& b,
           const Matrix& out, Into into) {

@@ -17,6 +17,17 @@ void Optimiser::take(size_t offset, const float* gradient, size_t size) {
   adamw(step_, parameters_.data() + offset, first_.data() + offset, second_.data() + offset, gradient, size);
 }
 
+void Optimiser::expect(size_t offset, size_t size) noexcept {
+  constexpr size_t kLine = 16;
+  constexpr int kToWrite = 1;
+  constexpr int kSecondLevel = 2;
+  for (size_t i = offset; i < offset + size; i += kLine) {
+    __builtin_prefetch(parameters_.data() + i, kToWrite, kSecondLevel);
+    __builtin_prefetch(first_.data() + i, kToWrite, kSecondLevel);
+    __builtin_prefetch(second_.data() + i, kToWrite, kSecondLevel);
+  }
+}
+
 void Optimiser::restart() {
   first_.clear();
   second_.clear();

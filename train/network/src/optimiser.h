@@ -18,6 +18,7 @@ class Optimiser final : public GradientSink {
   /// Starts a step at this learning rate; then each parameter's gradient is taken once.
   void begin_step(double rate);
   void take(size_t offset, const float* gradient, size_t size) override;
+  void expect(size_t offset, size_t size) noexcept override;
   /// Forgets moments and steps, as a new optimiser.
   void restart();
 

@@ -37,33 +37,41 @@ void prefetch_part(const float* data, size_t size, size_t i, size_t count) noexc
 
 }  // namespace
 
-void SketchLayer::list_by_chunk(const SketchBatch& sketch) {
+void SketchLayer::list(const SketchBatch& sketch) {
   constexpr size_t kRows = 16;  // a task's
   chunks_ = (layout_.shape().sketch + kChunk - 1) / kChunk;
   chunk_start_.resize(sketch.rows() * (chunks_ + 1));
   chunk_inputs_.resize(sketch.inputs.size());
   chunk_values_.resize(sketch.inputs.size());
-  parallel_for((sketch.rows() + kRows - 1) / kRows, [&](size_t task) {
-    std::vector<uint32_t> next(chunks_);
-    for (size_t b = task * kRows; b < std::min(sketch.rows(), (task + 1) * kRows); ++b) {
-      std::fill(next.begin(), next.end(), 0);
-      for (size_t i = sketch.row_start[b]; i < sketch.row_start[b + 1]; ++i)
-        ++next[sketch.inputs[i] / kChunk];
-      uint32_t* start = chunk_start_.data() + b * (chunks_ + 1);
-      start[0] = sketch.row_start[b];
-      for (size_t c = 0; c < chunks_; ++c) start[c + 1] = start[c] + next[c];
-      std::copy_n(start, chunks_, next.begin());
-      for (size_t i = sketch.row_start[b]; i < sketch.row_start[b + 1]; ++i) {
-        const uint32_t place = next[sketch.inputs[i] / kChunk]++;
-        chunk_inputs_[place] = sketch.inputs[i];
-        chunk_values_[place] = sketch.values[i];
-      }
+  parallel_for(1 + (sketch.rows() + kRows - 1) / kRows, [&](size_t task) {
+    if (task == 0) {
+      list_by_input(sketch);
+      return;
     }
+    const size_t first = (task - 1) * kRows;
+    list_by_chunk(sketch, first, std::min(sketch.rows(), first + kRows));
   });
 }
 
+void SketchLayer::list_by_chunk(const SketchBatch& sketch, size_t first, size_t end) {
+  std::vector<uint32_t> next(chunks_);
+  for (size_t b = first; b < end; ++b) {
+    std::fill(next.begin(), next.end(), 0);
+    for (size_t i = sketch.row_start[b]; i < sketch.row_start[b + 1]; ++i) ++next[sketch.inputs[i] / kChunk];
+    uint32_t* start = chunk_start_.data() + b * (chunks_ + 1);
+    start[0] = sketch.row_start[b];
+    for (size_t c = 0; c < chunks_; ++c) start[c + 1] = start[c] + next[c];
+    std::copy_n(start, chunks_, next.begin());
+    for (size_t i = sketch.row_start[b]; i < sketch.row_start[b + 1]; ++i) {
+      const uint32_t place = next[sketch.inputs[i] / kChunk]++;
+      chunk_inputs_[place] = sketch.inputs[i];
+      chunk_values_[place] = sketch.values[i];
+    }
+  }
+}
+
 void SketchLayer::forward(const SketchBatch& sketch, const float* parameters, float* out) {
-  list_by_chunk(sketch);
+  list(sketch);
   const size_t rows = sketch.rows();
   const size_t stride = layout_.columns();
   parallel_for(layout_.blocks(), [&](size_t block) {
@@ -106,7 +114,6 @@ void SketchLayer::list_by_input(const SketchBatch& sketch) {
 
 void SketchLayer::backward(const SketchBatch& sketch, const float* gradient, GradientSink& sink) {
   constexpr size_t kInputs = 128;  // handed over at a time: 16 KiB
-  list_by_input(sketch);
   const size_t inputs = layout_.shape().sketch;
   const size_t stride = layout_.columns();
   parallel_for(layout_.blocks(), [&](size_t block) {
@@ -120,6 +127,7 @@ void SketchLayer::backward(const SketchBatch& sketch, const float* gradient, Gra
       const size_t count = std::min(kInputs, inputs - first);
       for (size_t i = 0; i < count; ++i) {
         const size_t start = input_start_[first + i];
+        sink.expect(layout_.sketch_at(first + i, block * kBlock), kBlock);
         weighted_sum(columns.data(), rows_.data() + start, values_.data() + start,
                      input_start_[first + i + 1] - start, kZeros.data(), part.data() + i * kBlock);
       }

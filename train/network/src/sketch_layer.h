@@ -20,13 +20,14 @@ class SketchLayer {
   /// out[row][column] = sum over the row's inputs; rows are layout.columns() apart.
   void forward(const SketchBatch& sketch, const float* parameters, float* out);
 
-  /// Hands the gradient of the weights to `sink`, given that of forward()'s output.
+  /// Hands the gradient of the weights to `sink`, given that of forward()'s output for the same batch.
   void backward(const SketchBatch& sketch, const float* gradient, GradientSink& sink);
 
  private:
   static constexpr size_t kChunk = 256;  // inputs
 
-  void list_by_chunk(const SketchBatch& sketch);
+  void list(const SketchBatch& sketch);
+  void list_by_chunk(const SketchBatch& sketch, size_t first_row, size_t end_row);
   void list_by_input(const SketchBatch& sketch);
 
   const ParameterLayout& layout_;
