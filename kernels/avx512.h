@@ -12,7 +12,7 @@ namespace {
 struct Avx512 {
   using Batch = xsimd::batch<float, xsimd::avx512f>;
   static constexpr size_t kRows = 4;
-  static constexpr size_t kPanels = 2;
+  static constexpr size_t kPanels = 4;
   KINGLET_INLINE Batch fused(Batch a, Batch b, Batch c) { return _mm512_fmadd_ps(a, b, c); }
 };
 

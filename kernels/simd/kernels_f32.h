@@ -8,14 +8,13 @@
 #define KINGLET_INLINE [[gnu::always_inline]] static inline
 
 /// The fp32 kernels for any instruction set that xsimd knows: one lane an output. `Set` says what differs:
-///   Batch        a vector of floats
-///   kRows        rows that add_rows takes side by side
-///   kPanels      panels that gemv takes side by side: enough independent sums to hide the latency of
-///   `fused`, few
-///                enough to stay in registers
-///   fused        fma(a, b, c), rounded once. Not xsimd::fma, which multiplies, rounds and adds wherever
-///   xsimd
-///                has no instruction for it (SSE4.2; in xsimd 8 also AVX-512 and NEON).
+///   - Batch: a vector of floats.
+///   - fused: fma(a, b, c), rounded once. Not xsimd::fma, which multiplies, rounds and adds wherever xsimd
+///   has
+///     no instruction for it (SSE4.2; in xsimd 8 also AVX-512 and NEON).
+///   - kRows: rows that add_rows takes side by side.
+///   - kPanels: panels that gemv takes side by side, a power of two: enough independent sums to hide the
+///     latency of `fused`, few enough to stay in registers.
 /// `Set` is of the unnamed namespace of the one file that is compiled with the set's flags. So are these
 /// functions then, and no linker can pick them for older CPUs.
 namespace kinglet::kernels::simd {
@@ -114,25 +113,25 @@ struct KernelsF32 {
     }
   }
 
-  template <size_t kPanel>
-  KINGLET_INLINE void gemv_panels(const float* panels, size_t inputs, size_t outputs, const float* in,
-                                  const float* bias, const Epilogue& epilogue, float* out) {
-    size_t begin = 0;
-    constexpr size_t kTile = Set::kPanels * kPanel;
+  /// Panels from output `begin` on: as many tiles of `kPanels` as fit, the rest in tiles of half as many.
+  template <size_t kPanel, size_t kPanels = Set::kPanels>
+  KINGLET_INLINE void gemv_panels(const float* panels, size_t inputs, size_t begin, size_t outputs,
+                                  const float* in, const float* bias, const Epilogue& epilogue, float* out) {
+    constexpr size_t kTile = kPanels * kPanel;
     for (; begin + kTile <= outputs; begin += kTile) {
-      gemv_tile<kPanel, Set::kPanels>(panels + begin * inputs, inputs, begin, in, bias, epilogue, out);
+      gemv_tile<kPanel, kPanels>(panels + begin * inputs, inputs, begin, in, bias, epilogue, out);
     }
-    for (; begin < outputs; begin += kPanel) {
-      gemv_tile<kPanel, 1>(panels + begin * inputs, inputs, begin, in, bias, epilogue, out);
+    if constexpr (kPanels > 1) {
+      gemv_panels<kPanel, kPanels / 2>(panels, inputs, begin, outputs, in, bias, epilogue, out);
     }
   }
 
   static void gemv(const float* panels, size_t panel, size_t inputs, size_t outputs, const float* in,
                    const float* bias, const Epilogue& epilogue, float* out) {
     if (panel == kWidePanel) {
-      gemv_panels<kWidePanel>(panels, inputs, outputs, in, bias, epilogue, out);
+      gemv_panels<kWidePanel>(panels, inputs, 0, outputs, in, bias, epilogue, out);
     } else {
-      gemv_panels<kSlimPanel>(panels, inputs, outputs, in, bias, epilogue, out);
+      gemv_panels<kSlimPanel>(panels, inputs, 0, outputs, in, bias, epilogue, out);
     }
   }
 
