@@ -9,9 +9,8 @@
 
 /// The fp32 kernels for any instruction set that xsimd knows: one lane an output. `Set` says what differs:
 ///   - Batch: a vector of floats.
-///   - fused: fma(a, b, c), rounded once. Not xsimd::fma, which multiplies, rounds and adds wherever xsimd
-///   has
-///     no instruction for it (SSE4.2; in xsimd 8 also AVX-512 and NEON).
+///   - fused: fma(a, b, c), rounded once. Not xsimd::fma: where xsimd knows no instruction for it (SSE4.2; in
+///     xsimd 8 also AVX-512 and NEON), it multiplies, rounds and adds.
 ///   - kRows: rows that add_rows takes side by side.
 ///   - kPanels: panels that gemv takes side by side, a power of two: enough independent sums to hide the
 ///     latency of `fused`, few enough to stay in registers.
