@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "feature_set.h"
 #include "progress.h"
 #include "verbs.h"
 
@@ -14,6 +15,7 @@ namespace {
 
 struct Arguments {
   converter::ConvertOptions options;
+  FeatureSetArguments features;
   std::filesystem::path output;
   bool json = false;
 };
@@ -63,8 +65,9 @@ void print_text(const converter::ConvertReport& report, const std::filesystem::p
 
 void run(const Arguments& arguments) {
   Progress progress;
-  const converter::ConvertReport report =
-      converter::convert(arguments.options, arguments.output, progress.function());
+  converter::ConvertOptions options = arguments.options;
+  arguments.features.apply(options.features);
+  const converter::ConvertReport report = converter::convert(options, arguments.output, progress.function());
   progress.finish();
   if (arguments.json) {
     print_json(report, arguments.output);
@@ -89,8 +92,9 @@ void add_convert(CLI::App& app) {
   verb->add_option("-o,--output", arguments->output, "Model file to write")->required();
   verb->add_option("--depth", options.depth, "Sketch depth where the codebook is empty [20]");
   verb->add_option("--width", options.width, "Sketch width where the codebook is empty [256]");
-  verb->add_flag("--communities", options.communities,
+  verb->add_flag("--communities", options.features.communities,
                  "The network has the community features (77 numeric, 16 flags)");
+  arguments->features.add_to(*verb);
   verb->add_flag("--strict", options.strict, "Refuse tensors that the network does not use");
   verb->add_flag("--json", arguments->json, "Report as JSON");
   verb->callback([arguments] { run(*arguments); });

@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "feature_set.h"
 #include "progress.h"
 #include "verbs.h"
 
@@ -23,16 +24,21 @@ struct Arguments {
   std::optional<uint64_t> holdout_every, seed;
   std::optional<std::string> schedule;
   std::optional<bool> base_rate_bias;
+  std::optional<uint32_t> history_periods;
+  std::optional<double> input_dropout;
   std::vector<std::string> features;
+  FeatureSetArguments feature_set;
   std::string initial;
   uint64_t memory = uint64_t{1} << 30;
 };
 
 train::FeatureGroups groups_of(const std::vector<std::string>& names) {
-  train::FeatureGroups groups{false, false, false, false};
+  train::FeatureGroups groups{false, false, false, false, false, false};
   for (const std::string& name : names) {
     if (name == "interactions") groups.interactions = true;
     if (name == "content") groups.content = true;
+    if (name == "similar") groups.similar = true;
+    if (name == "calendar") groups.calendar = true;
     if (name == "accounts") groups.accounts = true;
     if (name == "text") groups.text = true;
   }
@@ -59,6 +65,9 @@ Settings settings_of(const Arguments& arguments) {
   take(arguments.holdout_every, settings.holdout_every);
   take(arguments.seed, settings.seed);
   take(arguments.base_rate_bias, settings.base_rate_bias);
+  take(arguments.history_periods, settings.history_periods);
+  take(arguments.input_dropout, settings.input_dropout);
+  arguments.feature_set.apply(settings.feature_set);
   if (arguments.schedule) {
     settings.schedule = *arguments.schedule == "program" ? train::Schedule::program : train::Schedule::paper;
   }
@@ -111,9 +120,14 @@ void add_settings(CLI::App& verb, Arguments& arguments) {
   verb.add_option("--threads", arguments.threads, "Threads; other numbers give other bits; 0: one a CPU");
   verb.add_option("--features", arguments.features, "Feature groups in use, separated by commas")
       ->delimiter(',')
-      ->check(CLI::IsMember({"interactions", "content", "accounts", "text"}));
-  verb.add_flag("--base-rate-bias,!--no-base-rate-bias", arguments.base_rate_bias,
-                "Start output biases at the reactions' log-odds");
+      ->check(CLI::IsMember({"interactions", "similar", "content", "calendar", "accounts", "text"}));
+  arguments.feature_set.add_to(verb);
+  verb.add_option(
+      "--history-periods", arguments.history_periods,
+      "Training rows see only earlier ones of so many periods; 0: all days but their own (the paper's)");
+  verb.add_option("--input-dropout", arguments.input_dropout, "Share of the inputs each training row loses");
+  add_switch(verb, "base-rate-bias", arguments.base_rate_bias,
+             "Start output biases at the reactions' log-odds");
   verb.add_option("--output-scale", arguments.output_scale, "Factor on the output layer's initial weights");
 }
 

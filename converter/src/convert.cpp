@@ -85,7 +85,7 @@ void add_provenance(const ConvertOptions& options, const std::string& weights_fo
   header.provenance->converter = "kinglet " KINGLET_VERSION;
   header.provenance->options = "precision=fp32 depth=" + std::to_string(sketch.depth) +
                                " width=" + std::to_string(sketch.width) +
-                               " communities=" + (options.communities ? "yes" : "no");
+                               " layout=" + options.features.name();
   header.provenance->sources.push_back(source_of("weights", weights_format, options.weights));
   header.provenance->sources.push_back(source_of("codebook", "json", options.codebook));
   header.provenance->sources.push_back(source_of("languages", "json or pickle", options.languages));
@@ -132,12 +132,12 @@ ConvertReport convert(const ConvertOptions& options, const std::filesystem::path
   TensorUse use;
   const Network network = read_network(checkpoint, options.weights.string(), use);
   check_strict(use, options);
-  const SketchShape sketch = find_sketch_shape(network, options.communities, codebook.depth, options.depth,
+  const SketchShape sketch = find_sketch_shape(network, options.features, codebook.depth, options.depth,
                                                options.width, options.weights.string());
   const std::vector<uint16_t> codes = relative_codes(codebook, sketch, options.codebook.string());
 
   report_stage("folding", 1);
-  InputLayout layout = build_layout(network, options.communities, sketch);
+  InputLayout layout = build_layout(network, options.features, sketch);
   TensorPack pack;
   fbs::ModelT header;
   header.precision = "fp32";

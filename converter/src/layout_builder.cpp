@@ -8,37 +8,32 @@ namespace {
 
 constexpr uint32_t kDefaultDepth = 20;
 constexpr uint32_t kDefaultWidth = 256;
-constexpr int kFirstScaleExponent = -1;  // spec section 3: x / 2^i for i = -1..6
-constexpr int kLastScaleExponent = 6;
-constexpr uint64_t kFourierValues = 2 * (kLastScaleExponent - kFirstScaleExponent + 1);
 
-size_t numeric_count(bool communities) {
-  return kRowNumerics + (communities ? kCommunityNumerics : 0);
-}
-size_t flag_count(bool communities) {
-  return kRowFlags + (communities ? kCommunityFlags : 0);
-}
-
-std::unique_ptr<fbs::EncodingT> fourier_encoding() {
-  auto encoding = std::make_unique<fbs::EncodingT>();
-  encoding->name = "fourier";
-  encoding->kind = fbs::EncodingKind::fourier;
-  for (int i = kFirstScaleExponent; i <= kLastScaleExponent; ++i)
-    encoding->scales.push_back(i < 0 ? 0.5 : 1U << i);
-  return encoding;
+std::unique_ptr<fbs::EncodingT> encoding_of(const FeatureSet& set) {
+  const features::Encoding encoding = set.numeric_encoding();
+  auto result = std::make_unique<fbs::EncodingT>();
+  if (encoding.kind == features::EncodingKind::fourier) {
+    result->name = "fourier";
+    result->kind = fbs::EncodingKind::fourier;
+    for (const double inverse_scale : encoding.parameters) result->scales.push_back(1 / inverse_scale);
+  } else {
+    result->name = "log_steps";
+    result->kind = fbs::EncodingKind::log_steps;
+    result->scales = encoding.parameters;
+  }
+  return result;
 }
 
 }  // namespace
 
-SketchShape find_sketch_shape(const Network& network, bool communities, uint32_t codebook_depth,
+SketchShape find_sketch_shape(const Network& network, const FeatureSet& features, uint32_t codebook_depth,
                               std::optional<uint32_t> depth, std::optional<uint32_t> width,
                               const std::string& file) {
-  const uint64_t others = numeric_count(communities) * kFourierValues + flag_count(communities) +
-                          network.language.dimensions + network.hour.dimensions + network.day.dimensions;
+  const uint64_t others = features.plain_inputs() + network.language.dimensions + network.hour.dimensions +
+                          network.day.dimensions;
   const uint64_t inputs = network.inputs();
   const std::string found = "l1.weight has " + std::to_string(inputs) + " inputs, " + std::to_string(others) +
-                            " of them beside the sketch (" + (communities ? "with" : "without") +
-                            " communities)";
+                            " of them beside the sketch (" + "layout " + features.name() + ")";
   if (codebook_depth != 0 && depth && *depth != codebook_depth) {
     throw Error("--depth", "",
                 std::to_string(*depth) + ", but the codebook has " + std::to_string(codebook_depth));
@@ -62,26 +57,29 @@ SketchShape find_sketch_shape(const Network& network, bool communities, uint32_t
   return {the_depth, static_cast<uint32_t>(the_width)};
 }
 
-InputLayout build_layout(const Network& network, bool communities, SketchShape shape) {
+InputLayout build_layout(const Network& network, const FeatureSet& features, SketchShape shape) {
   InputLayout result;
   result.layout = std::make_unique<fbs::FeatureLayoutT>();
   fbs::FeatureLayoutT& layout = *result.layout;
-  layout.name = communities ? "recsys2021-communities" : "recsys2021";
+  layout.name = features.name();
   layout.inputs = static_cast<uint32_t>(network.inputs());
 
   layout.sketch = std::make_unique<fbs::SketchT>();
   layout.sketch->depth = shape.depth;
   layout.sketch->width = shape.width;
+  layout.sketch->norm = features.sketch_norm;
   uint64_t row = uint64_t{shape.depth} * shape.width;
 
-  layout.encodings.push_back(fourier_encoding());
-  for (size_t i = 0; i < numeric_count(communities); ++i, row += kFourierValues) {
+  layout.encodings.push_back(encoding_of(features));
+  const size_t encoded = features.numeric_encoding().values();
+  for (const size_t source : features.numerics()) {
     auto numeric = std::make_unique<fbs::NumericT>();
-    numeric->name = numeric_names()[i];
+    numeric->name = numeric_names()[source];
     numeric->first_row = row;
+    row += encoded;
     layout.numerics.push_back(std::move(numeric));
   }
-  for (size_t i = 0; i < flag_count(communities); ++i, ++row) {
+  for (size_t i = 0; i < features.flag_count(); ++i, ++row) {
     auto flag = std::make_unique<fbs::FlagT>();
     flag->name = flag_names()[i];
     flag->first_row = row;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "kinglet/feature_set.h"
 #include "kinglet/formats/model_file.h"
 
 #include "network.h"
@@ -27,10 +28,10 @@ struct SketchShape {
 /// The sketch's shape from the first layer's inputs: what the other features leave, divided by the depth.
 /// Throws Error where that is not whole or contradicts the options. `codebook_depth` 0: the codebook is
 /// empty.
-SketchShape find_sketch_shape(const Network& network, bool communities, uint32_t codebook_depth,
+SketchShape find_sketch_shape(const Network& network, const FeatureSet& features, uint32_t codebook_depth,
                               std::optional<uint32_t> depth, std::optional<uint32_t> width,
                               const std::string& file);
 
-InputLayout build_layout(const Network& network, bool communities, SketchShape sketch);
+InputLayout build_layout(const Network& network, const FeatureSet& features, SketchShape sketch);
 
 }  // namespace kinglet::converter

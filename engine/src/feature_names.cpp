@@ -30,6 +30,10 @@ std::vector<std::string> make_numeric_names() {
     names.emplace_back(name);
   }
   add_reactions(names, "community");
+  add_reactions(names, "train_tweet");
+  for (const char* counter : {"pair", "author", "reader", "tweet"}) {
+    names.push_back(std::string("train_none_") + counter);
+  }
   return names;
 }
 

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "kinglet/feature_names.h"
-#include "kinglet/features/fourier.h"
+#include "kinglet/features/row_features.h"
 #include "kinglet/formats/error.h"
 
 namespace kinglet {
@@ -51,7 +51,8 @@ class Resolver {
 
   void resolve_sketch() {
     const fbs::Sketch& sketch = *source_.sketch();
-    if (sketch.norm() != fbs::SketchNorm::row) fail("sketch", "unknown norm");
+    if (sketch.norm() > fbs::SketchNorm::MAX) fail("sketch", "unknown norm");
+    layout_.norm = sketch.norm();
     if (sketch.width() > formats::kNoCode || sketch.depth() > 65'536)
       fail("sketch", "implausible depth or width");
     layout_.depth = sketch.depth();
@@ -71,20 +72,41 @@ class Resolver {
   void resolve_encodings() {
     for (const fbs::Encoding* encoding : *source_.encodings()) {
       const std::string place = "encoding " + encoding->name()->str();
-      if (encoding->kind() != fbs::EncodingKind::fourier) fail(place, "unknown kind");
       if (encoding->scales()->size() > features::kMaximumScales) fail(place, "too many scales");
-      std::vector<double> inverse;
-      for (const double scale : *encoding->scales()) {
-        int exponent = 0;
-        // Powers of two keep the products exact, whatever the value; below 1/2 the argument would leave its
-        // range.
-        if (!(scale >= 0.5 && scale <= 0x1p60) || std::frexp(scale, &exponent) != 0.5) {
-          fail(place, "expected scales that are powers of two from 0.5 to 2^60");
-        }
-        inverse.push_back(1.0 / scale);
+      switch (encoding->kind()) {
+        case fbs::EncodingKind::fourier:
+          layout_.encodings.push_back(resolve_fourier(*encoding, place));
+          break;
+        case fbs::EncodingKind::log_steps:
+          layout_.encodings.push_back(resolve_log_steps(*encoding, place));
+          break;
+        default:
+          fail(place, "unknown kind");
       }
-      layout_.encodings.push_back(std::move(inverse));
     }
+  }
+
+  features::Encoding resolve_fourier(const fbs::Encoding& encoding, const std::string& place) const {
+    features::Encoding result{features::EncodingKind::fourier, {}};
+    for (const double scale : *encoding.scales()) {
+      int exponent = 0;
+      // Powers of two keep the products exact, whatever the value; below 1/2 the argument would leave its
+      // range.
+      if (!(scale >= 0.5 && scale <= 0x1p60) || std::frexp(scale, &exponent) != 0.5) {
+        fail(place, "expected scales that are powers of two from 0.5 to 2^60");
+      }
+      result.parameters.push_back(1.0 / scale);
+    }
+    return result;
+  }
+
+  features::Encoding resolve_log_steps(const fbs::Encoding& encoding, const std::string& place) const {
+    features::Encoding result{features::EncodingKind::log_steps, {}};
+    for (const double step : *encoding.scales()) {
+      if (!(step >= 0 && step <= 64)) fail(place, "expected steps from 0 to 64");
+      result.parameters.push_back(step);
+    }
+    return result;
   }
 
   void resolve_numerics() {
@@ -92,7 +114,7 @@ class Resolver {
       const std::string place = "numeric " + numeric->name()->str();
       name_once(*numeric->name(), place);
       if (numeric->encoding() >= layout_.encodings.size()) fail(place, "names no encoding");
-      const uint64_t rows = 2 * layout_.encodings[numeric->encoding()].size();
+      const uint64_t rows = layout_.encodings[numeric->encoding()].values();
       layout_.numerics.push_back({rows_from(numeric->first_row(), rows, place), numeric->encoding(),
                                   index_of(numeric_names(), numeric->name()->string_view())});
     }
@@ -136,15 +158,20 @@ class Resolver {
 
   void find_sources() {
     layout_.from_rows = true;
-    for (const NumericFeature& numeric : layout_.numerics) note_source(numeric.source, kRowNumerics);
-    for (const FlagFeature& flag : layout_.flags) note_source(flag.source, kRowFlags);
-    for (const EmbeddingFeature& embedding : layout_.embeddings)
-      note_source(embedding.source, kEmbeddingNames.size());
+    for (const NumericFeature& numeric : layout_.numerics) {
+      note_source(numeric.source, kRowNumerics, kRowNumerics + kCommunityNumerics);
+      layout_.needs_shown |= numeric.source >= static_cast<int32_t>(features::kFirstShownNumeric);
+    }
+    for (const FlagFeature& flag : layout_.flags) {
+      note_source(flag.source, kRowFlags, kRowFlags + kCommunityFlags);
+    }
+    for (const EmbeddingFeature& embedding : layout_.embeddings) note_source(embedding.source, 0, 0);
   }
 
-  void note_source(int32_t source, size_t communities_from) {
-    if (source < 0) layout_.from_rows = false;
-    if (source >= static_cast<int32_t>(communities_from)) layout_.needs_communities = true;
+  /// Sources from `first` to before `last` are of communities.
+  void note_source(int32_t source, size_t first, size_t last) {
+    layout_.from_rows &= source >= 0;
+    layout_.needs_communities |= source >= static_cast<int32_t>(first) && source < static_cast<int32_t>(last);
   }
 
   const ModelFile& file_;

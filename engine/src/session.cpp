@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "kinglet/features/elementary.h"
-#include "kinglet/features/fourier.h"
+#include "kinglet/features/encoding.h"
 #include "kinglet/features/row_features.h"
 
 #include "arena.h"
@@ -35,8 +35,7 @@ size_t addend_count(const Plan& plan) {
 /// Rows that numeric features, flags and embeddings can turn on at once.
 size_t dense_terms(const Layout& layout) {
   size_t count = layout.flags.size() + layout.embeddings.size();
-  for (const NumericFeature& numeric : layout.numerics)
-    count += 2 * layout.encodings[numeric.encoding].size();
+  for (const NumericFeature& numeric : layout.numerics) count += layout.encodings[numeric.encoding].values();
   return count;
 }
 
@@ -111,10 +110,10 @@ size_t Session::State::collect_terms(const Request& request) noexcept {
   const Layout& layout = impl.layout;
   size_t count = 0;
   for (size_t i = 0; i < layout.numerics.size(); ++i) {
-    const std::vector<double>& scales = layout.encodings[layout.numerics[i].encoding];
-    float encoded[2 * features::kMaximumScales];
-    features::encode_fourier(request.numerics[i], scales, encoded);
-    for (uint32_t k = 0; k < 2 * scales.size(); ++k)
+    const features::Encoding& encoding = layout.encodings[layout.numerics[i].encoding];
+    float encoded[features::kMaximumEncoded];
+    encoding.encode(request.numerics[i], encoded);
+    for (uint32_t k = 0; k < encoding.values(); ++k)
       terms[count++] = {layout.numerics[i].first_row + k, encoded[k]};
   }
   for (size_t i = 0; i < layout.flags.size(); ++i) {
@@ -132,11 +131,14 @@ void Session::State::run_first_layer(const Request& request) noexcept {
   for (uint64_t o = 0; o < plan.stride; ++o) values[o] = plan.bias[o];
   if (request.tokens.size() > 2) {
     const std::span<const uint32_t> tokens = request.tokens.subspan(1, request.tokens.size() - 2);
+    const float tweet_scale =
+        layout.norm == fbs::SketchNorm::tweet ? sketch.tweet_scale(layout, tokens) : 0.0F;
     for (uint32_t d = 0; d < layout.depth; ++d) {
       const Sketch::Depth active = sketch.depth(layout, tokens, d);
       if (active.terms.empty()) continue;
+      const float scale = layout.norm == fbs::SketchNorm::tweet ? tweet_scale : active.row_scale();
       impl.kernels->add_rows_f32(plan.rows, plan.stride, plan.stride, active.terms.data(),
-                                 active.terms.size(), active.scale, values);
+                                 active.terms.size(), scale, values);
     }
   }
   const size_t count = collect_terms(request);
@@ -148,7 +150,8 @@ Status Session::State::fill_from_row(const Row& row, const formats::HistoryFile&
   const Layout& layout = impl.layout;
   if (!layout.from_rows) return Status::layout_needs_request;
   if (layout.needs_communities && communities == nullptr) return Status::layout_needs_communities;
-  const features::RowFeatures features = features::row_features(row, history, communities);
+  const features::RowFeatures features =
+      features::row_features(row, history, communities, layout.needs_shown);
   for (size_t i = 0; i < layout.numerics.size(); ++i) {
     numerics[i] = features.numerics[static_cast<size_t>(layout.numerics[i].source)];
   }

@@ -24,8 +24,18 @@ Sketch::Depth Sketch::depth(const Layout& layout, std::span<const uint32_t> toke
     square_sum += static_cast<double>(terms_[t].weight) * static_cast<double>(terms_[t].weight);
     places_[terms_[t].row - first_row] = 0;
   }
-  const float scale = count == 0 ? 0.0F : static_cast<float>(1.0 / std::sqrt(square_sum));
-  return {{terms_, count}, scale};
+  return {{terms_, count}, square_sum};
+}
+
+float Sketch::Depth::row_scale() const noexcept {
+  return static_cast<float>(1.0 / std::sqrt(square_sum));
+}
+
+float Sketch::tweet_scale(const Layout& layout, std::span<const uint32_t> tokens) noexcept {
+  double square_sum = 0;
+  for (uint32_t d = 0; d < layout.depth; ++d) square_sum += depth(layout, tokens, d).square_sum;
+  if (square_sum == 0) return 0;
+  return static_cast<float>(std::sqrt(static_cast<double>(layout.depth) / square_sum));
 }
 
 }  // namespace kinglet

@@ -25,11 +25,16 @@ class Sketch {
 
   struct Depth {
     std::span<const kernels::RowTerm>
-        terms;    // distinct codes in order of first appearance, weight = occurrences
-    float scale;  // 1 / the L2 norm of the weights
+        terms;          // distinct codes in order of first appearance, weight = occurrences
+    double square_sum;  // of the weights; exact
+    /// 1 / the L2 norm of the weights.
+    float row_scale() const noexcept;
   };
   /// `tokens` without the first and the last. Valid until the next call.
   Depth depth(const Layout& layout, std::span<const uint32_t> tokens, uint32_t d) noexcept;
+  /// With one norm a tweet: sqrt(depth) / the L2 norm of the weights of all depths, 0 where there are none.
+  /// The factor keeps the inputs as large as with one norm a depth.
+  float tweet_scale(const Layout& layout, std::span<const uint32_t> tokens) noexcept;
 
  private:
   size_t places_offset_ = 0;

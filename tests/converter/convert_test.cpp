@@ -160,8 +160,8 @@ TEST_CASE("the sketch's width must be whole and agree with codebook and options"
   depth.options.depth = 3;
   CHECK(contains(depth.error(), "--depth: 3, but the codebook has 2"));
   Fixture communities;
-  communities.options.communities = true;
-  CHECK(contains(communities.error(), "with communities"));
+  communities.options.features.communities = true;
+  CHECK(contains(communities.error(), "recsys2021-communities"));
   Fixture code;
   kinglet::test::write_file(code.sources.codebook, R"({"7": [1, 9]})");
   CHECK(contains(code.error(), "token 7: code 9 at depth 1, expected 4 to 7"));

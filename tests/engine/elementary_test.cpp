@@ -3,13 +3,16 @@
 #include <cmath>
 #include <vector>
 
+#include "kinglet/features/encoding.h"
 #include "kinglet/features/fourier.h"
 #include "kinglet/request.h"
 
 #include "support/random.h"
 #include "support/support.h"
 
+using kinglet::features::Encoding;
 using kinglet::features::exponential;
+using kinglet::features::log2_1p;
 using kinglet::features::sigmoid;
 using kinglet::features::sin_cos;
 using kinglet::test::Random;
@@ -69,6 +72,40 @@ TEST_CASE("the exponential errs by about one unit in the last place") {
     if (std::fabs(exponential(x) - expected) > 0x1.2p-52L * expected) FAIL("x = " << x);
   }
   CHECK(exponential(0) == 1.0);
+}
+
+TEST_CASE("log2(1 + x) errs by little more than the rounding of 1 + x, and is exact where it is whole") {
+  Random random(5);
+  for (int i = 0; i < 400'000; ++i) {
+    const double x = std::ldexp(random.uniform(0, 2), static_cast<int>(random.below(70)) - 30);
+    const long double expected = std::log2(1 + static_cast<long double>(x));
+    // 1 + x is off by 2^-53 relative at most: by 2^-53 / ln(2) in the logarithm.
+    if (std::fabs(log2_1p(x) - expected) > 0x1.8p-53L + 0x1.8p-52L * expected) FAIL("x = " << x);
+  }
+  for (int exponent = 0; exponent <= 52; ++exponent) {
+    CHECK(log2_1p(std::ldexp(1.0, exponent) - 1) == exponent);
+  }
+}
+
+TEST_CASE("log_steps counts octaves: full steps, a part of the next, zeros; then their eighth; odd in x") {
+  const Encoding encoding = Encoding::log_steps();
+  REQUIRE(encoding.values() == 16);
+  std::vector<float> values(16);
+  encoding.encode(0, values.data());
+  for (const float value : values) CHECK(value == 0);
+  encoding.encode(5, values.data());
+  const auto octaves = static_cast<float>(std::log2(6.0) - 2);
+  CHECK(values[0] == 1);
+  CHECK(values[1] == 1);
+  CHECK(std::abs(values[2] - octaves) < 1e-6F);
+  for (size_t i = 3; i < 15; ++i) CHECK(values[i] == 0);
+  CHECK(std::abs(values[15] - (octaves + 2) / 8) < 1e-6F);
+  std::vector<float> negative(16);
+  encoding.encode(-5, negative.data());
+  for (size_t i = 0; i < 16; ++i) CHECK(negative[i] == -values[i]);
+  encoding.encode(kinglet::kNumericLimit, values.data());
+  CHECK(values[14] == 1);
+  CHECK(values[15] == 4.5F);
 }
 
 TEST_CASE("the sigmoid is the nearest float, monotonic, and saturates without a trap") {

@@ -60,7 +60,7 @@ double largest_error(const kinglet::synthetic::NetworkOptions& network, bool com
   const kinglet::test::TempDir dir;
   const auto sources = kinglet::test::write_model_sources(dir, network, 30'522);
   kinglet::converter::ConvertOptions options = sources.options();
-  options.communities = communities;
+  options.features.communities = communities;
   kinglet::converter::convert(options, dir / "m.kinglet");
   const NetworkOracle oracle = make_oracle(sources, network.depth, network.width);
   std::vector<kinglet::Session> sessions;

@@ -62,11 +62,11 @@ TEST_CASE("batches hold the inputs that the published program made of the same r
   const RowCache cache = golden_cache(golden, io, codebook, folder);
   const std::vector<double> input = io.f64("input");
   REQUIRE(input.size() == cache.rows() * 6300);
-  BatchMaker maker(codebook, {});
-  Batch batch({.hidden = 1, .sketch = 5120, .plain = BatchMaker::plain_inputs(), .languages = 1});
+  BatchMaker maker(codebook, {}, {});
+  Batch batch({.hidden = 1, .sketch = 5120, .plain = maker.plain().size(), .languages = 1});
   std::vector<uint32_t> rows;
   for (uint32_t i = 0; i < cache.rows(); ++i) rows.push_back(static_cast<uint32_t>(cache.rows()) - 1 - i);
-  maker.fill(cache, rows, batch);
+  maker.fill(cache, rows, {}, batch);
   const std::vector<int64_t> language = io.i64("language");
   const std::vector<int64_t> hour = io.i64("hour");
   const std::vector<int64_t> day = io.i64("day");

@@ -35,6 +35,7 @@ class Lookup {
   Lookup() = default;
   Lookup(const HistorySource& source, HistoryPart part, Fingerprint key) noexcept
       : part_(part), key_(key), place_(source.history->locate(part, key)) {
+    visible_ = part == HistoryPart::train || source.valid_visible;
     if (source.own == nullptr || source.own_history != part) return;
     own_key_ = part_fingerprint(key, source.own_part);
     own_place_ = source.own->locate(part, own_key_);
@@ -42,6 +43,7 @@ class Lookup {
 
   CountValues read(const HistorySource& source) const noexcept {
     CountValues values;
+    if (!visible_) return values;
     const Counts all = source.history->read(part_, key_, place_);
     const Counts own = own_key_ == 0 ? Counts{} : source.own->read(part_, own_key_, own_place_);
     for (size_t r = 0; r < kReactions; ++r) {
@@ -53,6 +55,7 @@ class Lookup {
 
  private:
   HistoryPart part_ = HistoryPart::train;
+  bool visible_ = true;
   Fingerprint key_ = 0;
   Fingerprint own_key_ = 0;  // 0: nothing is taken off
   HistoryFile::Place place_{};
@@ -60,6 +63,12 @@ class Lookup {
 };
 
 struct Ids {
+  explicit Ids(const Row& row) noexcept
+      : author(id_fingerprint(row.author_id)),
+        reader(id_fingerprint(row.reader_id)),
+        language(id_fingerprint(row.language)),
+        tweet(id_fingerprint(row.tweet_id)) {}
+
   Fingerprint author;
   Fingerprint reader;
   Fingerprint language;
@@ -152,18 +161,36 @@ void put_fixed(const FixedLookups& lookups, const HistorySource& source,
   }
 }
 
+void fill_values(const Row& row, const Ids& ids, const HistorySource& source, const FixedLookups& fixed,
+                 std::span<double, kHistoryValues> values) noexcept {
+  std::fill(values.begin(), values.end(), 0.0);
+  add_similar_authors(ids, source, values);
+  add_hashtags(row, ids, source, values);
+  put_fixed(fixed, source, values);
+}
+
 }  // namespace
 
 void history_values(const Row& row, const HistorySource& source,
                     std::span<double, kHistoryValues> values) noexcept {
-  const Ids ids{id_fingerprint(row.author_id), id_fingerprint(row.reader_id), id_fingerprint(row.language),
-                id_fingerprint(row.tweet_id)};
-  std::fill(values.begin(), values.end(), 0.0);
+  const Ids ids(row);
   source.history->prefetch_similar_authors(ids.author);
+  fill_values(row, ids, source, FixedLookups(ids, source), values);
+}
+
+void history_values(const Row& row, const HistorySource& source, std::span<double, kHistoryValues> values,
+                    std::span<double, kShownValues> shown) noexcept {
+  const Ids ids(row);
+  source.history->prefetch_similar_authors(ids.author);
+  const Lookup tweet(source, HistoryPart::train, key_fingerprint(CounterKind::tweet, ids.tweet));
   const FixedLookups fixed(ids, source);
-  add_similar_authors(ids, source, values);
-  add_hashtags(row, ids, source, values);
-  put_fixed(fixed, source, values);
+  fill_values(row, ids, source, fixed, values);
+  const CountValues of_tweet = tweet.read(source);
+  std::copy(of_tweet.reacted.begin(), of_tweet.reacted.end(), shown.begin());
+  for (size_t group = 0; group < 3; ++group) {  // pair, author, reader
+    shown[kReactions + group] = fixed.train[group].read(source).none;
+  }
+  shown[kReactions + 3] = of_tweet.none;
 }
 
 }  // namespace kinglet::features

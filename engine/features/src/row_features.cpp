@@ -66,11 +66,17 @@ uint64_t row_flags(const Row& row) noexcept {
   return bits;
 }
 
-RowFeatures row_features(const Row& row, const formats::HistoryFile& history,
-                         const Communities* communities) noexcept {
+RowFeatures row_features(const Row& row, const formats::HistoryFile& history, const Communities* communities,
+                         bool shown) noexcept {
   RowFeatures features{};
-  history_values(row, {.history = &history},
-                 std::span<double, kHistoryValues>(features.numerics.data(), kHistoryValues));
+  const std::span<double, kHistoryValues> values(features.numerics.data(), kHistoryValues);
+  if (shown) {
+    history_values(
+        row, {.history = &history}, values,
+        std::span<double, kShownValues>(features.numerics.data() + kFirstShownNumeric, kShownValues));
+  } else {
+    history_values(row, {.history = &history}, values);
+  }
   fill_counts_and_ages(row, features.numerics.data());
   features.flags = row_flags(row);
   features.hour = static_cast<uint32_t>(row.tweet_timestamp % kDaySeconds / 3'600);

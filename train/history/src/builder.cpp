@@ -1,5 +1,6 @@
 #include "kinglet/history/builder.h"
 
+#include <algorithm>
 #include <numeric>
 #include <stdexcept>
 #include <string>
@@ -32,7 +33,8 @@ constexpr uint64_t kProgressKeys = uint64_t{1} << 20;
 class PartCounters {
  public:
   PartCounters(const std::filesystem::path& output, const BuildOptions& options, HistoryPart history)
-      : by_part_(options.own_parts && options.own_parts->history == history) {
+      : by_part_(options.own_parts && options.own_parts->history == history),
+        periods_(by_part_ ? options.own_parts->periods : std::nullopt) {
     const ProgressFn& progress = options.progress;
     SortedRuns::Merging merging;
     if (progress) {
@@ -47,10 +49,14 @@ class PartCounters {
     if (by_part_) maps_.emplace_back(output, tables / 2, merging);
   }
 
+  /// `part`: the row's day or chunk.
   void add(const RowCounters& row, int64_t part) {
+    const int64_t last = periods_ ? periods_->of(part) : part;
+    const int64_t first = periods_ ? 0 : part;
     for (const Fingerprint key : row.keys()) {
       maps_[0].add(key, row.increments());
-      if (by_part_) maps_[1].add(part_fingerprint(key, part), row.increments());
+      if (!by_part_) continue;
+      for (int64_t p = first; p <= last; ++p) maps_[1].add(part_fingerprint(key, p), row.increments());
     }
   }
 
@@ -63,6 +69,7 @@ class PartCounters {
 
  private:
   bool by_part_;
+  std::optional<Periods> periods_;
   std::vector<CounterMap> maps_;
 };
 
@@ -92,6 +99,16 @@ uint64_t write_counters(HistoryWriter& writer, HistoryPart part, const SortedRun
 
 int64_t day_of(const Row& row) noexcept {
   return row.time() / kSecondsPerDay;
+}
+
+int64_t day_shown(const Row& row) noexcept {
+  return row.tweet_timestamp / kSecondsPerDay;
+}
+
+int64_t Periods::of(int64_t day) const noexcept {
+  const int64_t days = last_day - first_day + 1;
+  const int64_t inside = std::clamp(day, first_day, last_day) - first_day;
+  return days <= int64_t{count} ? inside : inside * int64_t{count} / days;
 }
 
 ValidPlace valid_place(uint64_t index, uint64_t holdout_every) noexcept {

@@ -138,7 +138,7 @@ uint64_t write_history_features(const FeatureOptions& options, const std::filesy
   build.progress = options.progress;
   if (options.split != Split::holdout) {
     build.own_parts = {options.split == Split::train ? HistoryPart::train : HistoryPart::valid,
-                       own_path.path()};
+                       own_path.path(), std::nullopt};
   }
   build_history(options.train, options.valid, history_path.path(), build);
 

@@ -9,28 +9,29 @@
 
 #include "batch.h"
 #include "codebook.h"
+#include "plain_inputs.h"
 #include "row_cache.h"
 #include "shape.h"
 
 namespace kinglet::train {
 
-/// Encoded values of a numeric feature (spec section 3): 8 sines, then 8 cosines.
-inline constexpr size_t kEncoded = 16;
-
-/// The inputs of each group among the plain inputs, and the embeddings.
-bool plain_input_is_on(const FeatureGroups& groups, size_t plain_input) noexcept;
-bool embedding_is_on(const FeatureGroups& groups) noexcept;
+/// A share of the inputs, the embeddings' left alone, is set to 0 in each row and the others are scaled up
+/// for it.
+struct InputDropout {
+  double share = 0;
+  uint64_t seed = 0;
+  uint64_t stream = 0;  // another one for each batch
+};
 
 /// Cached rows -> what the network takes. Not thread-safe; works on oneDNN's threads.
 class BatchMaker {
  public:
   /// `codebook` must outlive the maker.
-  BatchMaker(const Codebook& codebook, const FeatureGroups& groups);
+  BatchMaker(const Codebook& codebook, const FeatureSet& set, const FeatureGroups& groups);
 
-  /// Plain inputs: 73 x 16 encoded values and 12 flags.
-  static uint32_t plain_inputs() noexcept;
+  const PlainInputs& plain() const noexcept { return plain_; }
 
-  void fill(const RowCache& cache, std::span<const uint32_t> rows, Batch& batch);
+  void fill(const RowCache& cache, std::span<const uint32_t> rows, const InputDropout& dropout, Batch& batch);
 
  private:
   /// One row's sketch, as a list of inputs with their values.
@@ -40,13 +41,12 @@ class BatchMaker {
     std::vector<uint32_t> places;  // by code within a depth: 1 + index in `inputs`; all 0 between depths
   };
   void sketch(std::span<const uint32_t> tokens, SketchRow& row) const;
-  void plain(const CachedRow& row, float* out) const;
+  void normalise(SketchRow& row, size_t first, double squares) const;
 
   const Codebook& codebook_;
-  FeatureGroups groups_;
-  std::vector<float> zeros_;  // the plain inputs of a row whose numerics are all 0 and flags all unset
-  std::vector<uint8_t> numeric_on_;
-  uint64_t flags_on_ = 0;
+  PlainInputs plain_;
+  fbs::SketchNorm norm_;
+  bool text_;
   std::vector<SketchRow> sketches_;
 };
 

@@ -1,5 +1,7 @@
 #include "dataset.h"
 
+#include <algorithm>
+#include <limits>
 #include <numeric>
 #include <optional>
 
@@ -62,6 +64,7 @@ class Maker {
   Dataset run(const Languages& known) {
     dataset_.languages = known;
     count();
+    if (options_.history_periods > 0) count_periods();
     if (!options_.valid.empty()) count_chunks();
     const HistoryFile history(folder_ / "history.kinglet");
     RowEncoder encoder(codebook_, dataset_.languages);
@@ -84,12 +87,15 @@ class Maker {
 
   void count() {
     history::BuildOptions build = build_options();
-    build.own_parts = {HistoryPart::train, own_train_.path()};
+    if (options_.history_periods == 0)
+      build.own_parts = {HistoryPart::train, own_train_.path(), std::nullopt};
     HistoryBuilder builder(folder_ / "history.kinglet", build);
     const size_t known = dataset_.languages.names().size();
     for_each_row(options_.train, "counting training rows", options_.progress, [&](const Row& row, uint64_t) {
       builder.add_train(row);
       dataset_.languages.add(row.language);
+      first_day_ = std::min(first_day_, history::day_of(row));
+      last_day_ = std::max(last_day_, history::day_of(row));
     });
     for_each_row(options_.valid, "counting validation rows", options_.progress,
                  [&](const Row& row, uint64_t index) {
@@ -101,31 +107,47 @@ class Maker {
     dataset_.history = builder.finish();
   }
 
+  /// The train history once more, by period.
+  void count_periods() {
+    periods_ = history::Periods{first_day_, last_day_, options_.history_periods};
+    count_again(options_.train, "counting training periods",
+                {HistoryPart::train, own_train_.path(), periods_},
+                [](HistoryBuilder& builder, const Row& row) { builder.add_train(row); });
+  }
+
   /// The validation history once more, by chunk.
   void count_chunks() {
-    const TemporaryFile unused(folder_ / ".chunks.kinglet");
+    count_again(options_.valid, "counting validation chunks",
+                {HistoryPart::valid, own_valid_.path(), std::nullopt},
+                [](HistoryBuilder& builder, const Row& row) { builder.add_valid(row); });
+  }
+
+  template <typename Add>
+  void count_again(const std::vector<std::filesystem::path>& rows, std::string_view stage,
+                   history::OwnParts own, const Add& add) {
+    const TemporaryFile unused(folder_ / ".unused.kinglet");
     history::BuildOptions build = build_options();
-    build.own_parts = {HistoryPart::valid, own_valid_.path()};
+    build.own_parts = std::move(own);
     HistoryBuilder builder(unused.path(), build);
-    for_each_row(options_.valid, "counting validation chunks", options_.progress,
-                 [&](const Row& row, uint64_t) { builder.add_valid(row); });
+    for_each_row(rows, stage, options_.progress, [&](const Row& row, uint64_t) { add(builder, row); });
     builder.finish();
   }
 
   void encode_train(const HistoryFile& history, RowEncoder& encoder) {
     const HistoryFile own(own_train_.path());
-    HistorySource source{&history, &own, HistoryPart::train, 0};
+    HistorySource source{&history, &own, HistoryPart::train, 0, !periods_};
     dataset_.train = RowCache(folder_);
     for_each_row(options_.train, "encoding training rows", options_.progress, [&](const Row& row, uint64_t) {
-      source.own_part = history::day_of(row);
-      dataset_.train.add(encoder.encode(row, source), source.own_part);
+      const int64_t day = history::day_of(row);
+      source.own_part = periods_ ? periods_->of(std::min(history::day_shown(row), day)) : day;
+      dataset_.train.add(encoder.encode(row, source), day);
     });
     dataset_.train.finish();
   }
 
   void encode_valid(const HistoryFile& history, RowEncoder& encoder) {
     const HistoryFile own(own_valid_.path());
-    HistorySource source{&history, &own, HistoryPart::valid, 0};
+    HistorySource source{&history, &own, HistoryPart::valid, 0, true};
     dataset_.valid = RowCache(folder_);
     for_each_row(options_.valid, "encoding validation rows", options_.progress,
                  [&](const Row& row, uint64_t index) {
@@ -156,6 +178,9 @@ class Maker {
   std::filesystem::path folder_;
   TemporaryFile own_train_;
   TemporaryFile own_valid_;
+  int64_t first_day_ = std::numeric_limits<int64_t>::max();
+  int64_t last_day_ = std::numeric_limits<int64_t>::min();
+  std::optional<history::Periods> periods_;
   Dataset dataset_;
 };
 

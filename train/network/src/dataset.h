@@ -19,6 +19,7 @@ struct DatasetOptions {
   std::vector<std::filesystem::path> train;
   std::vector<std::filesystem::path> valid;  // may be empty
   uint64_t holdout_every = 10;
+  uint32_t history_periods = 0;               // Settings::history_periods
   uint64_t memory_bytes = uint64_t{1} << 30;  // for the history's counters
   bool text = true;                           // the sketch is used
   std::string codebook_file;                  // for messages
@@ -35,10 +36,10 @@ struct Dataset {
   uint64_t known_tokens = 0;
 };
 
-/// Reads all rows twice: to count, then to encode. Writes `folder`/history.kinglet, which covers all of both
-/// histories; the counters by part are temporary. `known` languages come first in the table, then new ones in
-/// bytewise order. Throws Error: unreadable rows, rows without labels, a single row, no reaction at all, a
-/// codebook that knows no token.
+/// Reads all rows twice, to count, then to encode, and the rows whose own part they must not see once more.
+/// Writes `folder`/history.kinglet, which covers all of both histories; the counters by part are temporary.
+/// `known` languages come first in the table, then new ones in bytewise order. Throws Error: unreadable rows,
+/// rows without labels, a single row, no reaction at all, a codebook that knows no token.
 Dataset make_dataset(const DatasetOptions& options, const Codebook& codebook, const Languages& known,
                      const std::filesystem::path& folder);
 

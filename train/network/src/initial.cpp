@@ -7,7 +7,7 @@
 
 #include "kinglet/formats/error.h"
 
-#include "batch_maker.h"
+#include "plain_inputs.h"
 #include "random.h"
 #include "state_dict.h"
 
@@ -103,13 +103,24 @@ void take_initial(const TensorMap& tensors, const std::string& file, size_t know
   read_statistics(taken, file, network.layout(), network.statistics());
 }
 
-void switch_off(const FeatureGroups& groups, Network& network) {
+void switch_off(const Settings& settings, Network& network) {
   const ParameterLayout& layout = network.layout();
   const NetworkShape& shape = layout.shape();
+  const PlainInputs plain(settings.feature_set, settings.features);
   float* parameters = network.parameters().data();
-  if (!groups.text) std::fill_n(parameters + layout.offset(Slot::sketch), layout.size(Slot::sketch), 0.0F);
+  if (!settings.features.text) {
+    std::fill_n(parameters + layout.offset(Slot::sketch), layout.size(Slot::sketch), 0.0F);
+  }
+  // An embedding of zeros read by weights of zeros gives neither a gradient.
+  constexpr std::array<Slot, 3> kTables{Slot::language, Slot::hour, Slot::day};
+  for (size_t t = 0; t < kTables.size(); ++t) {
+    if (!embedding_is_on(settings.features, t)) {
+      std::fill_n(parameters + layout.offset(kTables[t]), layout.size(kTables[t]), 0.0F);
+    }
+  }
   for (size_t i = 0; i < shape.dense(); ++i) {
-    const bool on = i < shape.plain ? plain_input_is_on(groups, i) : embedding_is_on(groups);
+    const bool on =
+        i < shape.plain ? plain.is_on(i) : embedding_is_on(settings.features, (i - shape.plain) / kEmbedding);
     for (size_t column = 0; !on && column < layout.columns(); ++column) {
       parameters[layout.dense_at(i, column)] = 0;
     }

@@ -24,6 +24,6 @@ void take_initial(const converter::TensorMap& tensors, const std::string& file, 
                   Network& network);
 
 /// Sets the weights of inputs whose group is off to 0, where they stay: nothing moves them.
-void switch_off(const FeatureGroups& groups, Network& network);
+void switch_off(const Settings& settings, Network& network);
 
 }  // namespace kinglet::train

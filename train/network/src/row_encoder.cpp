@@ -15,8 +15,10 @@ uint8_t target_bits(const Row& row) noexcept {
 
 const CachedRow& RowEncoder::encode(const Row& row, const features::HistorySource& source) {
   constexpr int64_t kDaySeconds = 86'400;
+  using features::kHistoryValues, features::kShownValues;
   features::history_values(
-      row, source, std::span<double, features::kHistoryValues>(all_.data(), features::kHistoryValues));
+      row, source, std::span<double, kHistoryValues>(all_.data(), kHistoryValues),
+      std::span<double, kShownValues>(all_.data() + features::kFirstShownNumeric, kShownValues));
   features::fill_counts_and_ages(row, all_.data());
   cached_.numeric_mask = {};
   size_t count = 0;

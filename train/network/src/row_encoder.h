@@ -34,8 +34,8 @@ class RowEncoder {
   const Languages& languages_;
   uint64_t tokens_seen_ = 0;
   uint64_t tokens_known_ = 0;
-  std::array<double, kRowNumerics> all_{};
-  std::array<double, kRowNumerics> not_zero_{};
+  std::array<double, kAllNumerics> all_{};  // by numeric_names(); those of communities stay 0
+  std::array<double, kAllNumerics> not_zero_{};
   std::vector<uint32_t> tokens_;
   CachedRow cached_;
 };

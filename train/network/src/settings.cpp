@@ -19,7 +19,9 @@ std::string groups_text(const FeatureGroups& groups) {
     if (on) text += (text.empty() ? "" : ",") + std::string(name);
   };
   add(groups.interactions, "interactions");
+  add(groups.similar, "similar");
   add(groups.content, "content");
+  add(groups.calendar, "calendar");
   add(groups.accounts, "accounts");
   add(groups.text, "text");
   return text;
@@ -30,10 +32,15 @@ std::string groups_text(const FeatureGroups& groups) {
 Settings Settings::small() {
   Settings settings;
   settings.hidden = 256;
-  settings.rate = 1e-3;
-  settings.epochs = 4;
+  settings.rate = 5e-4;
+  settings.epochs = 8;
   settings.base_rate_bias = true;
   settings.output_scale = 0.1;
+  settings.input_dropout = 0.2;
+  settings.history_periods = 10;
+  settings.features.calendar = false;
+  settings.feature_set.shown = true;
+  settings.feature_set.encoding = features::EncodingKind::log_steps;
   return settings;
 }
 
@@ -48,6 +55,8 @@ void Settings::check() const {
   check_range<double>("--weight-decay", weight_decay, 0, 1e3);
   check_range<double>("--output-scale", output_scale, 0, 1e3);
   check_range<uint32_t>("--threads", threads, 0, 1'024);
+  check_range<uint32_t>("--history-periods", history_periods, 0, 1'000);
+  check_range<double>("--input-dropout", input_dropout, 0, 0.9);
   if (groups_text(features).empty()) throw Error("--features", "", "expected at least one group");
 }
 
@@ -66,6 +75,9 @@ std::vector<std::pair<std::string, std::string>> Settings::described() const {
       {"seed", fmt::to_string(seed)},
       {"threads", fmt::to_string(threads)},
       {"features", groups_text(features)},
+      {"layout", feature_set.name()},
+      {"history-periods", fmt::to_string(history_periods)},
+      {"input-dropout", fmt::to_string(input_dropout)},
       {"base-rate-bias", base_rate_bias ? "yes" : "no"},
       {"output-scale", fmt::to_string(output_scale)},
   };

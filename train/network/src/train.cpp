@@ -61,7 +61,8 @@ class Training {
     dataset.languages.write(file("languages.json"));
     note_what_is_missing(dataset);
 
-    const NetworkShape shape{settings_.hidden, codebook.inputs(), BatchMaker::plain_inputs(),
+    const NetworkShape shape{settings_.hidden, codebook.inputs(),
+                             static_cast<uint32_t>(settings_.feature_set.plain_inputs()),
                              dataset.languages.rows()};
     const Identity identity = make_identity(dataset, codebook);
     report_.train_rows = dataset.train.rows();
@@ -80,9 +81,16 @@ class Training {
   std::filesystem::path file(const char* name) const { return options_.output / name; }
 
   DatasetOptions dataset_options() const {
-    return {options_.train,        options_.valid,          settings_.holdout_every,
-            options_.memory_bytes, settings_.features.text, options_.codebook.string(),
-            options_.progress};
+    DatasetOptions dataset;
+    dataset.train = options_.train;
+    dataset.valid = options_.valid;
+    dataset.holdout_every = settings_.holdout_every;
+    dataset.history_periods = settings_.history_periods;
+    dataset.memory_bytes = options_.memory_bytes;
+    dataset.text = settings_.features.text;
+    dataset.codebook_file = options_.codebook.string();
+    dataset.progress = options_.progress;
+    return dataset;
   }
 
   Identity make_identity(const Dataset& dataset, const Codebook& codebook) const {
@@ -144,7 +152,7 @@ class Training {
       }
       draw_initial(settings_, rates, network);
     }
-    switch_off(settings_.features, network);
+    switch_off(settings_, network);
   }
 
   void convert(const Codebook& codebook) const {
@@ -154,6 +162,7 @@ class Training {
     convert.languages = file("languages.json");
     convert.depth = codebook.depth();
     convert.width = codebook.width();
+    convert.features = settings_.feature_set;
     convert.strict = true;
     converter::convert(convert, file("model.kinglet"), options_.progress);
   }

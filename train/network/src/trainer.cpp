@@ -11,13 +11,19 @@
 
 namespace kinglet::train {
 
+namespace {
+
+constexpr uint64_t kDropoutStreams = uint64_t{1} << 42;  // away from those of weights and row orders
+
+}  // namespace
+
 Trainer::Trainer(const TrainerOptions& options, const Dataset& dataset, const Codebook& codebook,
                  Network& network)
     : options_(options),
       dataset_(dataset),
       network_(network),
       optimiser_(network.parameters(), {.weight_decay = options.settings.weight_decay}),
-      maker_(codebook, options.settings.features),
+      maker_(codebook, options.settings.feature_set, options.settings.features),
       passes_(make_schedule(options.settings, dataset.train, dataset.valid)),
       saved_(std::chrono::steady_clock::now()) {}
 
@@ -72,7 +78,10 @@ void Trainer::step(const std::vector<uint32_t>& order, Batch& batch) {
   const Pass& pass = passes_[position_.pass];
   const size_t first = position_.step * options_.settings.batch;
   const size_t rows = std::min<size_t>(options_.settings.batch, order.size() - first);
-  maker_.fill(pass.valid ? dataset_.valid : dataset_.train, {order.data() + first, rows}, batch);
+  const Settings& settings = options_.settings;
+  const InputDropout dropout{settings.input_dropout, settings.seed,
+                             kDropoutStreams + (uint64_t{position_.pass} << 32) + position_.step};
+  maker_.fill(pass.valid ? dataset_.valid : dataset_.train, {order.data() + first, rows}, dropout, batch);
   optimiser_.begin_step(pass.rate_at(position_.step));
   const double loss = network_.train(batch, optimiser_);
   if (!std::isfinite(loss)) fail_at_loss();

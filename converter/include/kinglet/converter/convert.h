@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "kinglet/feature_set.h"
 #include "kinglet/formats/model_file.h"
 #include "kinglet/formats/progress.h"
 
@@ -20,9 +21,8 @@ struct ConvertOptions {
   /// otherwise.
   std::optional<uint32_t> depth;
   std::optional<uint32_t> width;
-  /// The layout with community features: 77 numeric features and 16 flags instead of 73 and 12 (spec section
-  /// 3).
-  bool communities = false;
+  /// What the network was trained with; decides its input width.
+  FeatureSet features;
   /// Refuse a checkpoint that holds tensors the network does not use.
   bool strict = false;
 };

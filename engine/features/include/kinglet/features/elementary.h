@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-/// Sine, cosine and exponential from additions and multiplications of doubles in one fixed order
+/// Sine, cosine, exponential and logarithm from additions and multiplications of doubles in one fixed order
 /// (docs/numerics.md): no libm, no fused operation, no table, so that every CPU gives the same bits.
 /// Branch-free, so that loops over several arguments vectorise.
 namespace kinglet::features {
@@ -110,6 +110,35 @@ inline double exponential(double x) noexcept {
   p = p * (r * r) + r + 1.0;
   const double scale = std::bit_cast<double>((static_cast<uint64_t>(static_cast<int64_t>(k)) + 1023) << 52);
   return p * scale;
+}
+
+/// log2(1 + x) for 0 <= x <= 2^60; exact at powers of two less 1, else within 3 units in the last place of
+/// the larger of it and x's rounding in 1 + x.
+inline double log2_1p(double x) noexcept {
+  constexpr double kTwoOverLn2 = 0x1.71547652b82fep+1;
+  constexpr double kSqrt2 = 0x1.6a09e667f3bcdp+0;
+  const double y = 1.0 + x;
+  const uint64_t bits = std::bit_cast<uint64_t>(y);
+  double exponent = static_cast<double>(static_cast<int64_t>(bits >> 52) - 1023);
+  double mantissa = std::bit_cast<double>((bits & 0x000f'ffff'ffff'ffffU) | 0x3ff0'0000'0000'0000U);
+  const bool upper = mantissa > kSqrt2;  // mantissas from sqrt(1/2) to sqrt(2) keep the series short
+  exponent += upper ? 1.0 : 0.0;
+  mantissa *= upper ? 0.5 : 1.0;
+  // ln(m) = 2 atanh(s): on |s| <= 0.1716 the first term left out is below 2^-60 of the sum.
+  const double s = (mantissa - 1.0) / (mantissa + 1.0);
+  const double z = s * s;
+  double p = 1.0 / 23.0;
+  p = p * z + 1.0 / 21.0;
+  p = p * z + 1.0 / 19.0;
+  p = p * z + 1.0 / 17.0;
+  p = p * z + 1.0 / 15.0;
+  p = p * z + 1.0 / 13.0;
+  p = p * z + 1.0 / 11.0;
+  p = p * z + 1.0 / 9.0;
+  p = p * z + 1.0 / 7.0;
+  p = p * z + 1.0 / 5.0;
+  p = p * z + 1.0 / 3.0;
+  return exponent + kTwoOverLn2 * (s + s * z * p);
 }
 
 /// 1 / (1 + e^-y), rounded to float once.

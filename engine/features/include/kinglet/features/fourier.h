@@ -3,12 +3,13 @@
 #include <cstddef>
 #include <span>
 
+#include "kinglet/features/encoding.h"
+
 namespace kinglet::features {
 
 /// Fourier encoding of x (spec section 3): out[i] = sin(x * inverse_scales[i]), out[n + i] = cos of the same,
 /// computed in double and rounded to float once. The scales are powers of two, so the products are exact; |x|
 /// <= 2^36 and inverse scales up to 2.
-inline constexpr size_t kMaximumScales = 32;
 void encode_fourier(double x, std::span<const double> inverse_scales, float* out) noexcept;
 
 /// The same without the last rounding, for tests.

@@ -11,17 +11,21 @@
 
 namespace kinglet::features {
 
+inline constexpr size_t kFirstShownNumeric = kRowNumerics + kCommunityNumerics;
+static_assert(kShownNumerics == kShownValues);
+
 /// Every feature of a row but the sketch and the language, in the order of numeric_names() and flag_names().
 struct RowFeatures {
-  std::array<double, kRowNumerics + kCommunityNumerics> numerics;
+  std::array<double, kAllNumerics> numerics;
   uint64_t flags;
   uint32_t hour;  // of the tweet's time, UTC
   uint32_t day;   // of the month, minus 1
 };
 
-/// Spec section 3. `communities` null: the community features are 0. Allocates nothing.
-RowFeatures row_features(const Row& row, const formats::HistoryFile& history,
-                         const Communities* communities) noexcept;
+/// Spec section 3. `communities` null: the community features are 0. `shown` false: the last kShownNumerics
+/// are 0, and their counters are not looked up. Allocates nothing.
+RowFeatures row_features(const Row& row, const formats::HistoryFile& history, const Communities* communities,
+                         bool shown) noexcept;
 
 /// The features that need no history, written behind the kHistoryValues history values.
 void fill_counts_and_ages(const Row& row, double* numerics) noexcept;

@@ -23,11 +23,29 @@ struct ValidPlace {
 /// `index` is the row's number from 0 over all parts; `holdout_every` 0 holds out none.
 ValidPlace valid_place(uint64_t index, uint64_t holdout_every) noexcept;
 
+/// Days since 1970-01-01 of the tweet's time in UTC: when the row was shown.
+int64_t day_shown(const Row& row) noexcept;
+
+/// The days from `first_day` to `last_day` cut into `count` periods of equal length, or a day each where
+/// there are fewer days.
+struct Periods {
+  int64_t first_day;
+  int64_t last_day;
+  uint32_t count;
+
+  /// Period of a day, 0 to count - 1; days outside belong to the first or the last.
+  int64_t of(int64_t day) const noexcept;
+};
+
 /// A second file that holds one history's counters by part, under part_fingerprint(key, part): what a row of
 /// that history must not see (HistorySource::own).
 struct OwnParts {
   formats::HistoryPart history;
   std::filesystem::path output;
+  /// Training rows alone: part p holds the rows of period p and of all later ones, so that a row that does
+  /// not see the part of the period it was shown in sees nothing later. Costs temporary space for each row
+  /// once a period.
+  std::optional<Periods> periods;
 };
 
 struct BuildOptions {

@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "kinglet/feature_set.h"
+
 namespace kinglet::train {
 
 /// How the learning rate moves (docs/training.md). paper: linearly to 0 over each stage. program: as the
@@ -15,11 +17,12 @@ enum class Schedule : uint8_t { paper, program };
 /// Groups of inputs, as in the paper's ablations (spec section 9). A group that is off has weights of 0, so
 /// that the model takes no notice of it whatever it is shown.
 struct FeatureGroups {
-  bool interactions = true;  // the 65 history values
-  bool content =
-      true;  // of the tweet: counts of hashtags and tokens, media, links, type, language, hour, day
-  bool accounts = true;  // followers, following, ages, verified, engagee_follows_engager
-  bool text = true;      // the sketch
+  bool interactions = true;  // the history values but those of similar authors
+  bool similar = true;       // the 5 values of similar authors
+  bool content = true;       // of the tweet: counts of hashtags and tokens, media, links, type, language
+  bool calendar = true;      // the hour and the day of the month
+  bool accounts = true;      // followers, following, ages, verified, engagee_follows_engager
+  bool text = true;          // the sketch
 
   friend bool operator==(const FeatureGroups&, const FeatureGroups&) = default;
 };
@@ -43,6 +46,14 @@ struct Settings {
   uint64_t seed = 0;
   uint32_t threads = 0;  // 0: one a CPU. Part of the result's bits
   FeatureGroups features;
+  FeatureSet feature_set;
+  /// 0: a training row sees the train history but its own day, and the valid history (spec section 2). Else
+  /// the training days, from the first to the last, are cut into this many periods, and a row sees the train
+  /// history up to the period in which it was shown: nothing later, as when rows are scored, and nothing of
+  /// the valid history.
+  uint32_t history_periods = 0;
+  /// Share of the inputs that each training row loses at random; embeddings lose none.
+  double input_dropout = 0;
   /// Output biases start at the log-odds of the reactions' rates in the training rows instead of at random.
   bool base_rate_bias = false;
   /// The output layer's initial weights are multiplied by this.
