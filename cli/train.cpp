@@ -25,7 +25,7 @@ struct Arguments {
   std::optional<std::string> schedule;
   std::optional<bool> base_rate_bias;
   std::optional<uint32_t> history_periods;
-  std::optional<double> input_dropout;
+  std::optional<double> input_dropout, half_life;
   std::vector<std::string> features;
   FeatureSetArguments feature_set;
   std::string initial;
@@ -67,6 +67,7 @@ Settings settings_of(const Arguments& arguments) {
   take(arguments.base_rate_bias, settings.base_rate_bias);
   take(arguments.history_periods, settings.history_periods);
   take(arguments.input_dropout, settings.input_dropout);
+  take(arguments.half_life, settings.half_life);
   arguments.feature_set.apply(settings.feature_set);
   if (arguments.schedule) {
     settings.schedule = *arguments.schedule == "program" ? train::Schedule::program : train::Schedule::paper;
@@ -117,7 +118,7 @@ void add_settings(CLI::App& verb, Arguments& arguments) {
   verb.add_option("--holdout-every", arguments.holdout_every,
                   "Hold out every Nth validation row; 0 for none");
   verb.add_option("--seed", arguments.seed, "Seed of initial weights and row order");
-  verb.add_option("--threads", arguments.threads, "Threads; other numbers give other bits; 0: one a CPU");
+  verb.add_option("--threads", arguments.threads, "Threads; 0: one a CPU");
   verb.add_option("--features", arguments.features, "Feature groups in use, separated by commas")
       ->delimiter(',')
       ->check(CLI::IsMember({"interactions", "similar", "content", "calendar", "accounts", "text"}));
@@ -126,6 +127,8 @@ void add_settings(CLI::App& verb, Arguments& arguments) {
       "--history-periods", arguments.history_periods,
       "Training rows see only earlier ones of so many periods; 0: all days but their own (the paper's)");
   verb.add_option("--input-dropout", arguments.input_dropout, "Share of the inputs each training row loses");
+  verb.add_option("--half-life", arguments.half_life,
+                  "Days after which a training row counts half as much; 0: all count alike");
   add_switch(verb, "base-rate-bias", arguments.base_rate_bias,
              "Start output biases at the reactions' log-odds");
   verb.add_option("--output-scale", arguments.output_scale, "Factor on the output layer's initial weights");

@@ -376,3 +376,39 @@ TEST_CASE("state dicts with a missing tensor or another shape are refused") {
   CHECK(kinglet::test::error_of([&] { from_state_dict(other, "w", network.layout(), values); }) ==
         "w: tensor language.weight: shape [20, 2], expected [2, 20]");
 }
+
+TEST_CASE("rows weigh in the loss and its gradient as they are told") {
+  const NetworkShape shape{20, 12, 9, 2};
+  constexpr size_t kRows = 5;
+  Network network(shape, kRows);
+  fill_random(network, 3);
+  Batch batch = random_batch(shape, kRows, 4);
+  const auto train = [&](const std::vector<double>& weights) {
+    batch.weights = weights;
+    Collector collector(network.layout().total());
+    const double loss = network.train(batch, collector);
+    return std::pair(loss, std::vector<float>(collector.values.begin(), collector.values.end()));
+  };
+  const std::vector<double> weights{0.25, 3, 0, 1.5, 0.75};
+  double loss = 0;
+  std::vector<double> gradient(network.layout().total());
+  for (size_t row = 0; row < kRows; ++row) {
+    std::vector<double> one(kRows);
+    one[row] = 1;
+    const auto alone = train(one);
+    loss += weights[row] * alone.first;
+    for (size_t i = 0; i < gradient.size(); ++i) {
+      gradient[i] += weights[row] * static_cast<double>(alone.second[i]);
+    }
+  }
+  const auto together = train(weights);
+  CHECK(std::abs(together.first - loss) < 1e-12);
+  double largest_error = 0;
+  for (size_t i = 0; i < gradient.size(); ++i) {
+    largest_error = std::max(largest_error, std::abs(static_cast<double>(together.second[i]) - gradient[i]));
+  }
+  CHECK(largest_error < 1e-5);
+  const auto unit = train(std::vector<double>(kRows, 1));
+  const auto none = train({});
+  CHECK(unit == none);
+}

@@ -13,6 +13,7 @@ void Batch::resize(size_t rows) {
   dense.resize(rows * shape.dense());
   categories.resize(rows);
   labels.resize(rows);
+  weights.clear();
 }
 
 }  // namespace kinglet::train

@@ -31,6 +31,7 @@ struct Batch {
   std::vector<float> dense;
   std::vector<std::array<uint32_t, 3>> categories;  // language, hour, day of the month minus 1
   std::vector<std::array<float, 4>> labels;         // in the order of Target: 1 or 0
+  std::vector<double> weights;                      // of the rows in the loss; empty: 1 each
 
   size_t rows() const noexcept { return labels.size(); }
   void resize(size_t rows);

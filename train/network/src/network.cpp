@@ -130,9 +130,10 @@ double Network::loss(const Batch& batch) {
     const auto y = static_cast<double>(logits_[i]);
     const auto label = static_cast<double>(batch.labels[i / kOutputs][i % kOutputs]);
     const double decay = std::exp(-std::abs(y));
-    total += std::max(y, 0.0) - y * label + std::log1p(decay);
+    const double weight = batch.weights.empty() ? 1 : batch.weights[i / kOutputs];
+    total += weight * (std::max(y, 0.0) - y * label + std::log1p(decay));
     const double probability = y >= 0 ? 1 / (1 + decay) : decay / (1 + decay);
-    logit_gradient_[i] = static_cast<float>((probability - label) / static_cast<double>(values));
+    logit_gradient_[i] = static_cast<float>(weight * (probability - label) / static_cast<double>(values));
   }
   return total / static_cast<double>(values);
 }

@@ -32,12 +32,13 @@ std::string groups_text(const FeatureGroups& groups) {
 Settings Settings::small() {
   Settings settings;
   settings.hidden = 256;
-  settings.rate = 5e-4;
+  settings.rate = 1e-3;
   settings.epochs = 8;
   settings.base_rate_bias = true;
   settings.output_scale = 0.1;
   settings.input_dropout = 0.2;
-  settings.history_periods = 10;
+  settings.history_periods = 20;
+  settings.half_life = 45;
   settings.features.calendar = false;
   settings.feature_set.shown = true;
   settings.feature_set.encoding = features::EncodingKind::log_steps;
@@ -57,6 +58,7 @@ void Settings::check() const {
   check_range<uint32_t>("--threads", threads, 0, 1'024);
   check_range<uint32_t>("--history-periods", history_periods, 0, 1'000);
   check_range<double>("--input-dropout", input_dropout, 0, 0.9);
+  if (half_life != 0) check_range<double>("--half-life", half_life, 0.01, 1e6);
   if (groups_text(features).empty()) throw Error("--features", "", "expected at least one group");
 }
 
@@ -78,6 +80,7 @@ std::vector<std::pair<std::string, std::string>> Settings::described() const {
       {"layout", feature_set.name()},
       {"history-periods", fmt::to_string(history_periods)},
       {"input-dropout", fmt::to_string(input_dropout)},
+      {"half-life", fmt::to_string(half_life)},
       {"base-rate-bias", base_rate_bias ? "yes" : "no"},
       {"output-scale", fmt::to_string(output_scale)},
   };

@@ -25,12 +25,29 @@ Trainer::Trainer(const TrainerOptions& options, const Dataset& dataset, const Co
       optimiser_(network.parameters(), {.weight_decay = options.settings.weight_decay}),
       maker_(codebook, options.settings.feature_set, options.settings.features),
       passes_(make_schedule(options.settings, dataset.train, dataset.valid)),
+      train_weights_(weights_by_age()),
       saved_(std::chrono::steady_clock::now()) {}
 
 bool Trainer::resume() {
   if (!std::filesystem::exists(options_.checkpoint)) return false;
   position_ = read_checkpoint(options_.checkpoint, options_.identity, network_, optimiser_);
   return true;
+}
+
+std::vector<double> Trainer::weights_by_age() const {
+  const double half_life = options_.settings.half_life;
+  const RowCache& rows = dataset_.train;
+  if (half_life == 0) return {};
+  int64_t last_day = rows.part(0);
+  for (size_t i = 0; i < rows.rows(); ++i) last_day = std::max(last_day, rows.part(i));
+  std::vector<double> weights(rows.rows());
+  double sum = 0;
+  for (size_t i = 0; i < weights.size(); ++i) {
+    weights[i] = std::exp2(-static_cast<double>(last_day - rows.part(i)) / half_life);
+    sum += weights[i];
+  }
+  for (double& weight : weights) weight *= static_cast<double>(weights.size()) / sum;
+  return weights;
 }
 
 void Trainer::save() {
@@ -82,6 +99,9 @@ void Trainer::step(const std::vector<uint32_t>& order, Batch& batch) {
   const InputDropout dropout{settings.input_dropout, settings.seed,
                              kDropoutStreams + (uint64_t{position_.pass} << 32) + position_.step};
   maker_.fill(pass.valid ? dataset_.valid : dataset_.train, {order.data() + first, rows}, dropout, batch);
+  if (!pass.valid && !train_weights_.empty()) {
+    for (size_t b = 0; b < rows; ++b) batch.weights.push_back(train_weights_[order[first + b]]);
+  }
   optimiser_.begin_step(pass.rate_at(position_.step));
   const double loss = network_.train(batch, optimiser_);
   if (!std::isfinite(loss)) fail_at_loss();

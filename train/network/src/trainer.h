@@ -43,6 +43,8 @@ class Trainer {
 
  private:
   void run_pass();
+  /// 2^(-age / half-life) of each training row, scaled to a mean of 1; empty where rows count alike.
+  std::vector<double> weights_by_age() const;
   void step(const std::vector<uint32_t>& order, Batch& batch);
   void report() const;
   void save();
@@ -54,6 +56,7 @@ class Trainer {
   Optimiser optimiser_;
   BatchMaker maker_;
   std::vector<Pass> passes_;
+  std::vector<double> train_weights_;
   Position position_;
   uint64_t first_row_ = 0;  // of the pass that this process began with
   std::chrono::steady_clock::time_point saved_;

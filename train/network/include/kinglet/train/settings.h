@@ -44,7 +44,7 @@ struct Settings {
   Schedule schedule = Schedule::paper;
   uint64_t holdout_every = 10;  // spec section 2
   uint64_t seed = 0;
-  uint32_t threads = 0;  // 0: one a CPU. Part of the result's bits
+  uint32_t threads = 0;  // 0: one a CPU. The result does not depend on it
   FeatureGroups features;
   FeatureSet feature_set;
   /// 0: a training row sees the train history but its own day, and the valid history (spec section 2). Else
@@ -54,6 +54,8 @@ struct Settings {
   uint32_t history_periods = 0;
   /// Share of the inputs that each training row loses at random; embeddings lose none.
   double input_dropout = 0;
+  /// Days after which a training row counts half as much in the loss as one of the last day; 0: all count alike.
+  double half_life = 0;
   /// Output biases start at the log-odds of the reactions' rates in the training rows instead of at random.
   bool base_rate_bias = false;
   /// The output layer's initial weights are multiplied by this.
