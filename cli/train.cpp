@@ -128,7 +128,7 @@ void add_settings(CLI::App& verb, Arguments& arguments) {
       "Training rows see only earlier ones of so many periods; 0: all days but their own (the paper's)");
   verb.add_option("--input-dropout", arguments.input_dropout, "Share of the inputs each training row loses");
   verb.add_option("--half-life", arguments.half_life,
-                  "Days after which a training row counts half as much; 0: all count alike");
+                  "Share of newer training rows at which a row's weight halves; 0: all count alike");
   add_switch(verb, "base-rate-bias", arguments.base_rate_bias,
              "Start output biases at the reactions' log-odds");
   verb.add_option("--output-scale", arguments.output_scale, "Factor on the output layer's initial weights");

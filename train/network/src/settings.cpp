@@ -38,7 +38,7 @@ Settings Settings::small() {
   settings.output_scale = 0.1;
   settings.input_dropout = 0.2;
   settings.history_periods = 20;
-  settings.half_life = 45;
+  settings.half_life = 0.3;
   settings.features.calendar = false;
   settings.feature_set.shown = true;
   settings.feature_set.encoding = features::EncodingKind::log_steps;
@@ -58,7 +58,7 @@ void Settings::check() const {
   check_range<uint32_t>("--threads", threads, 0, 1'024);
   check_range<uint32_t>("--history-periods", history_periods, 0, 1'000);
   check_range<double>("--input-dropout", input_dropout, 0, 0.9);
-  if (half_life != 0) check_range<double>("--half-life", half_life, 0.01, 1e6);
+  if (half_life != 0) check_range<double>("--half-life", half_life, 0.01, 100);
   if (groups_text(features).empty()) throw Error("--features", "", "expected at least one group");
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -38,15 +39,21 @@ std::vector<double> Trainer::weights_by_age() const {
   const double half_life = options_.settings.half_life;
   const RowCache& rows = dataset_.train;
   if (half_life == 0) return {};
-  int64_t last_day = rows.part(0);
-  for (size_t i = 0; i < rows.rows(); ++i) last_day = std::max(last_day, rows.part(i));
+  std::map<int64_t, uint64_t> later;  // rows of each day, then of all later ones
+  for (size_t i = 0; i < rows.rows(); ++i) ++later[rows.part(i)];
+  uint64_t seen = 0;
+  for (auto day = later.rbegin(); day != later.rend(); ++day) {
+    seen += day->second;
+    day->second = seen - day->second;
+  }
+  const auto count = static_cast<double>(rows.rows());
   std::vector<double> weights(rows.rows());
   double sum = 0;
   for (size_t i = 0; i < weights.size(); ++i) {
-    weights[i] = std::exp2(-static_cast<double>(last_day - rows.part(i)) / half_life);
+    weights[i] = std::exp2(-static_cast<double>(later[rows.part(i)]) / count / half_life);
     sum += weights[i];
   }
-  for (double& weight : weights) weight *= static_cast<double>(weights.size()) / sum;
+  for (double& weight : weights) weight *= count / sum;
   return weights;
 }
 

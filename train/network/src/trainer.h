@@ -43,7 +43,8 @@ class Trainer {
 
  private:
   void run_pass();
-  /// 2^(-age / half-life) of each training row, scaled to a mean of 1; empty where rows count alike.
+  /// Settings::half_life: the weight of each training row, scaled to a mean of 1; empty where rows count
+  /// alike.
   std::vector<double> weights_by_age() const;
   void step(const std::vector<uint32_t>& order, Batch& batch);
   void report() const;

@@ -54,7 +54,8 @@ struct Settings {
   uint32_t history_periods = 0;
   /// Share of the inputs that each training row loses at random; embeddings lose none.
   double input_dropout = 0;
-  /// Days after which a training row counts half as much in the loss as one of the last day; 0: all count alike.
+  /// A training row's weight in the loss halves with each such share of all training rows that are of later
+  /// days; 0: all count alike.
   double half_life = 0;
   /// Output biases start at the log-odds of the reactions' rates in the training rows instead of at random.
   bool base_rate_bias = false;
