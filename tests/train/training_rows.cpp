@@ -38,6 +38,8 @@ train::TrainOptions small_training(const std::filesystem::path& folder, const st
   options.settings.batch = 64;
   options.settings.rate = 1e-3;
   options.settings.threads = 1;
+  options.settings.input_dropout = 0.1;
+  options.settings.half_life = 0.5;
   options.bootstrap = 20;
   return options;
 }
