@@ -63,7 +63,10 @@ void usual_products(const std::vector<float>& usual, const float* weights, float
 }  // namespace
 
 DenseLayer::DenseLayer(const ParameterLayout& layout)
-    : layout_(layout), usual_(layout.padded_dense()), groups_(layout.padded_dense() / kDenseGroup) {}
+    : layout_(layout), usual_(layout.padded_dense()), groups_(layout.padded_dense() / kDenseGroup) {
+  // A group in which no row differs has an address too: loops of no turns add offsets to it.
+  for (Group& group : groups_) group.differences.reserve(kDenseGroup);
+}
 
 void DenseLayer::find_usual(const Batch& batch) {
   const size_t inputs = layout_.shape().dense();
