@@ -1,17 +1,15 @@
-// The full-size network (hidden 1,500; random weights: time does not depend on them) at batch 1, and its
-// kernels, on every instruction set of this CPU. Bytes a second are those of the weights and rows that a call
-// reads.
+// The full-size network (hidden 1,500; random weights: time does not depend on them) at batch 1, on every
+// instruction set of this CPU, and opening its model file. kernels_bench.cpp has the kernels by themselves.
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include <benchmark/benchmark.h>
 
 #include "kinglet/converter/convert.h"
-#include "kinglet/kernels/kernels.h"
+#include "kinglet/kernels/isa.h"
 #include "kinglet/session.h"
 
 #include "synthetic/synthetic.h"
@@ -19,51 +17,8 @@
 namespace {
 
 using kinglet::kernels::Isa;
-using kinglet::kernels::KernelTable;
-using kinglet::kernels::RowTerm;
 
-constexpr size_t kHidden = 1'500;
-constexpr size_t kPadded = 1'504;
 constexpr size_t kTokens = 32;  // [CLS] and [SEP] included
-
-struct Free {
-  void operator()(float* block) const { std::free(block); }
-};
-using Floats = std::unique_ptr<float, Free>;
-
-Floats make_floats(size_t count) {
-  Floats floats(static_cast<float*>(std::aligned_alloc(64, count * sizeof(float))));
-  for (size_t i = 0; i < count; ++i) floats.get()[i] = static_cast<float>(i % 17) * 0.01F;
-  return floats;
-}
-
-void gemv(benchmark::State& state, const KernelTable* table) {
-  const Floats weights = make_floats(kHidden * kPadded);
-  const Floats in = make_floats(kPadded);
-  const Floats bias = make_floats(kPadded);
-  const Floats out = make_floats(kPadded);
-  for (auto _ : state) {
-    table->gemv_f32(weights.get(), kinglet::kernels::kWidePanel, kHidden, kPadded, in.get(), bias.get(), {},
-                    out.get());
-    benchmark::ClobberMemory();
-  }
-  state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * kHidden * kPadded * sizeof(float)));
-}
-
-void add_rows(benchmark::State& state, const KernelTable* table) {
-  constexpr size_t kRows = 6'400;
-  const Floats rows = make_floats(kRows * 2 * kPadded);
-  const Floats sum = make_floats(2 * kPadded);
-  std::vector<RowTerm> terms;
-  for (uint32_t i = 0; i < 550; ++i)
-    terms.push_back({static_cast<uint32_t>(i * 2'654'435'761U % kRows), 1.0F});
-  for (auto _ : state) {
-    table->add_rows_f32(rows.get(), 2 * kPadded, 2 * kPadded, terms.data(), terms.size(), 0.2F, sum.get());
-    benchmark::ClobberMemory();
-  }
-  state.SetBytesProcessed(
-      static_cast<int64_t>(state.iterations() * terms.size() * 2 * kPadded * sizeof(float)));
-}
 
 /// The model's file is made once and shared by all benchmarks.
 const std::filesystem::path& full_size_model() {
@@ -109,10 +64,6 @@ int main(int argc, char** argv) {
   for (const Isa isa : kinglet::kernels::built_isas()) {
     if (!kinglet::kernels::supported(isa)) continue;
     const std::string name(kinglet::kernels::isa_name(isa));
-    const KernelTable* table = kinglet::kernels::table_of(isa);
-    benchmark::RegisterBenchmark(("gemv_f32/" + name).c_str(), gemv, table)->Unit(benchmark::kMicrosecond);
-    benchmark::RegisterBenchmark(("add_rows_f32/" + name).c_str(), add_rows, table)
-        ->Unit(benchmark::kMicrosecond);
     benchmark::RegisterBenchmark(("score_request/" + name).c_str(), score_request, isa)
         ->Unit(benchmark::kMicrosecond);
   }

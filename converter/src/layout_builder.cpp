@@ -33,7 +33,7 @@ SketchShape find_sketch_shape(const Network& network, const FeatureSet& features
                           network.day.dimensions;
   const uint64_t inputs = network.inputs();
   const std::string found = "l1.weight has " + std::to_string(inputs) + " inputs, " + std::to_string(others) +
-                            " of them beside the sketch (" + "layout " + features.name() + ")";
+                            " of them beside the sketch (layout " + features.name() + ")";
   if (codebook_depth != 0 && depth && *depth != codebook_depth) {
     throw Error("--depth", "",
                 std::to_string(*depth) + ", but the codebook has " + std::to_string(codebook_depth));

@@ -89,6 +89,48 @@ TEST_CASE("batches hold the inputs that the published program made of the same r
   CHECK(largest < 1e-7);
 }
 
+TEST_CASE("dropout takes its share of the inputs, scales the others, and is the same for the same stream") {
+  const test::TempDir folder;
+  test::write_file(folder / "codebook.json", R"({"7": [3]})");
+  const Codebook codebook(folder / "codebook.json", 1, 16);
+  const std::vector<uint32_t> tokens{7};
+  CachedRow row;
+  row.tokens = tokens;
+  row.flags = 0xFFF;
+  RowCache cache(folder.path());
+  cache.add(row, 0);
+  cache.finish();
+  BatchMaker maker(codebook, {}, {});
+  Batch plain({.hidden = 1, .sketch = 16, .plain = maker.plain().size(), .languages = 1});
+  Batch dropped = plain;
+  Batch again = plain;
+  const std::vector<uint32_t> rows(200, 0);
+  maker.fill(cache, rows, {}, plain);
+  maker.fill(cache, rows, {.share = 0.25, .seed = 1, .stream = 5}, dropped);
+  maker.fill(cache, rows, {.share = 0.25, .seed = 1, .stream = 5}, again);
+  size_t inputs = 0;
+  size_t lost = 0;
+  const auto compare = [&](float kept, float found) {
+    if (kept == 0) return;
+    ++inputs;
+    if (found == 0) {
+      ++lost;
+    } else {
+      CHECK(std::abs(found - kept / 0.75F) < 1e-6F);
+    }
+  };
+  for (size_t b = 0; b < rows.size(); ++b) {
+    for (size_t i = 0; i < maker.plain().size(); ++i) compare(plain.plain(b)[i], dropped.plain(b)[i]);
+    compare(plain.sketch.values[b], dropped.sketch.values[b]);
+  }
+  const double share = static_cast<double>(lost) / static_cast<double>(inputs);
+  CHECK(std::abs(share - 0.25) < 0.01);
+  CHECK(again.sketch.values == dropped.sketch.values);
+  for (size_t b = 0; b < rows.size(); ++b) {
+    CHECK(std::equal(again.plain(b), again.plain(b) + maker.plain().size(), dropped.plain(b)));
+  }
+}
+
 TEST_CASE("cached rows come back as they were, and every part of them enters the fingerprint") {
   const test::TempDir folder;
   const std::vector<uint32_t> tokens{5, 7, 11};

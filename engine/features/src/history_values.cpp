@@ -35,7 +35,6 @@ class Lookup {
   Lookup() = default;
   Lookup(const HistorySource& source, HistoryPart part, Fingerprint key) noexcept
       : part_(part), key_(key), place_(source.history->locate(part, key)) {
-    visible_ = part == HistoryPart::train || source.valid_visible;
     if (source.own == nullptr || source.own_history != part) return;
     own_key_ = part_fingerprint(key, source.own_part);
     own_place_ = source.own->locate(part, own_key_);
@@ -43,7 +42,7 @@ class Lookup {
 
   CountValues read(const HistorySource& source) const noexcept {
     CountValues values;
-    if (!visible_) return values;
+    if (part_ == HistoryPart::valid && !source.valid_visible) return values;
     const Counts all = source.history->read(part_, key_, place_);
     const Counts own = own_key_ == 0 ? Counts{} : source.own->read(part_, own_key_, own_place_);
     for (size_t r = 0; r < kReactions; ++r) {
@@ -55,7 +54,6 @@ class Lookup {
 
  private:
   HistoryPart part_ = HistoryPart::train;
-  bool visible_ = true;
   Fingerprint key_ = 0;
   Fingerprint own_key_ = 0;  // 0: nothing is taken off
   HistoryFile::Place place_{};

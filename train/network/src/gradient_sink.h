@@ -14,9 +14,7 @@ class GradientSink {
   virtual void take(size_t offset, const float* gradient, size_t size) = 0;
   /// The gradient of these parameters will be taken soon by the same thread: what it needs can be fetched
   /// from memory meanwhile.
-  virtual void expect(size_t offset, size_t size) noexcept;
+  virtual void expect(size_t /*offset*/, size_t /*size*/) noexcept {}
 };
-
-inline void GradientSink::expect(size_t /*offset*/, size_t /*size*/) noexcept {}
 
 }  // namespace kinglet::train

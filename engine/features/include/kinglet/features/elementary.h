@@ -112,8 +112,8 @@ inline double exponential(double x) noexcept {
   return p * scale;
 }
 
-/// log2(1 + x) for 0 <= x <= 2^60; exact at powers of two less 1, else within 3 units in the last place of
-/// the larger of it and x's rounding in 1 + x.
+/// log2(1 + x) for 0 <= x <= 2^60: exact where 1 + x is a power of two, else within 1.5 x 2^-52 of its value
+/// and, from rounding 1 + x, 1.5 x 2^-53 beside.
 inline double log2_1p(double x) noexcept {
   constexpr double kTwoOverLn2 = 0x1.71547652b82fep+1;
   constexpr double kSqrt2 = 0x1.6a09e667f3bcdp+0;

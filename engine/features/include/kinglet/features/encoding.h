@@ -8,9 +8,8 @@ namespace kinglet::features {
 
 /// How a number becomes inputs of the network.
 ///   fourier:   sin(x / s) for each scale s, then cos(x / s) (spec section 3). Scales are powers of two.
-///   log_steps: with l = log2(1 + |x|): min(max(l - s, 0), 1) for each step s, then l / 8; all of them
-///   negated
-///              where x < 0. Piecewise linear on a logarithmic scale; 0 becomes zeros.
+///   log_steps: with l = log2(1 + |x|): min(max(l - s, 0), 1) for each step s, then l / 8; all negated where
+///              x < 0. Piecewise linear on a logarithmic scale; 0 becomes zeros.
 enum class EncodingKind : uint8_t { fourier, log_steps };
 
 inline constexpr size_t kMaximumScales = 32;

@@ -49,8 +49,8 @@ struct Settings {
   FeatureSet feature_set;
   /// 0: a training row sees the train history but its own day, and the valid history (spec section 2). Else
   /// the training days, from the first to the last, are cut into this many periods, and a row sees the train
-  /// history up to the period in which it was shown: nothing later, as when rows are scored, and nothing of
-  /// the valid history.
+  /// history of the periods before the one it was shown in, as when rows are scored, and nothing of the valid
+  /// history.
   uint32_t history_periods = 0;
   /// Share of the inputs that each training row loses at random; embeddings lose none.
   double input_dropout = 0;

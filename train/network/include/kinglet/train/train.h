@@ -53,7 +53,7 @@ struct TrainReport {
 ///   report.json        settings, fingerprints, losses, metrics on the held-out validation rows
 ///   checkpoint.kgl     while it lasts: where an interrupted run goes on, to the same bits. Removed at the
 ///   end
-/// The same rows, settings, threads and CPU give the same weights. Throws Error and Interrupted; checkpoints
+/// The same rows, settings and CPU give the same weights. Throws Error and Interrupted; checkpoints
 /// and results of earlier runs then stay as they are.
 TrainReport train(const TrainOptions& options);
 
