@@ -141,6 +141,7 @@ struct RowReader::State {
   size_t opened = 0;  // parts opened so far; the open one is the last of them
   std::string path;   // of the open part
   uint64_t line = 0;
+  std::string_view text;  // of that line
   uint64_t rows = 0;
   uint64_t rows_in_input = 0;
   bool labelled = false;         // what the input's first row is
@@ -178,7 +179,6 @@ void RowReader::State::check_labels(const Row& row) {
 }
 
 bool RowReader::State::next(Row& row) {
-  std::string_view text;
   for (;;) {
     if (!file && !open_next()) return false;
     if (buffer.next(*file, text)) break;
@@ -211,6 +211,9 @@ const std::string& RowReader::file() const noexcept {
 }
 uint64_t RowReader::line() const noexcept {
   return state_->line;
+}
+std::string_view RowReader::text() const noexcept {
+  return state_->text;
 }
 uint64_t RowReader::row_index() const noexcept {
   return state_->rows - 1;

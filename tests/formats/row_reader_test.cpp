@@ -66,6 +66,7 @@ void check_rows(RowReader reader, const std::vector<OwnedRow>& expected) {
     REQUIRE(reader.next(row));
     REQUIRE(kinglet::test::difference(row, expected[i]) == "");
     REQUIRE(reader.row_index() == i);
+    REQUIRE(reader.text() == kinglet::test::line_of(expected[i]));
   }
   CHECK_FALSE(reader.next(row));
   CHECK_FALSE(reader.next(row));

@@ -136,6 +136,8 @@ class RowReader {
   const std::string& file() const noexcept;
   /// Its line in that file, from 1.
   uint64_t line() const noexcept;
+  /// Its bytes, without the line end; valid until the next call.
+  std::string_view text() const noexcept;
   /// Its number over all inputs, from 0 (spec section 2 numbers validation rows so).
   uint64_t row_index() const noexcept;
   /// An Error that names its file and line, for rows that parse but that the caller cannot use.
