@@ -16,7 +16,8 @@ import numpy as np  # noqa: E402: after the numbers of threads
 import torch  # noqa: E402
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tests/train"))
-from pytorch_network import Network, read_safetensors  # noqa: E402
+from pytorch_network import Network  # noqa: E402
+from safetensors_file import read_safetensors  # noqa: E402
 
 torch.set_num_threads(THREADS)
 

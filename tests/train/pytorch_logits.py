@@ -9,7 +9,8 @@ import sys
 import numpy as np
 import torch
 
-from pytorch_network import EMBEDDINGS, Network, read_safetensors
+from pytorch_network import EMBEDDINGS, Network
+from safetensors_file import read_safetensors
 
 SCALES = 2.0 ** np.arange(-1, 7)
 
