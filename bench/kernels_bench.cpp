@@ -1,4 +1,4 @@
-// The fp32 kernels at the full-size network's shapes on every instruction set of this CPU, and a plain
+// The kernels at the full-size network's shapes on every instruction set of this CPU, and a plain
 // streaming read of the same bytes as the limit. Kernel and read take turns on one working set; the counters
 // are those of all turns:
 //   read        GB/s of the streaming read (the widest vectors of this CPU), median
@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <benchmark/benchmark.h>
@@ -21,6 +22,7 @@
 
 namespace {
 
+using kinglet::kernels::CountTerm;
 using kinglet::kernels::Isa;
 using kinglet::kernels::KernelTable;
 using kinglet::kernels::RowTerm;
@@ -32,15 +34,22 @@ constexpr size_t kRows = 6'300;
 constexpr size_t kActiveRows = 550;  // 30 tokens at 20 depths, some codes twice
 
 struct Free {
-  void operator()(float* block) const { std::free(block); }
+  void operator()(void* block) const { std::free(block); }
 };
-using Floats = std::unique_ptr<float, Free>;
+template <typename T>
+using Numbers = std::unique_ptr<T, Free>;
+using Floats = Numbers<float>;
+
+template <typename T>
+Numbers<T> make_numbers(size_t count, T step) {
+  const size_t bytes = (count * sizeof(T) + 63) / 64 * 64;
+  Numbers<T> numbers(static_cast<T*>(std::aligned_alloc(64, bytes)));
+  for (size_t i = 0; i < count; ++i) numbers.get()[i] = static_cast<T>(static_cast<T>(i % 17) * step);
+  return numbers;
+}
 
 Floats make_floats(size_t count) {
-  const size_t bytes = (count * sizeof(float) + 63) / 64 * 64;
-  Floats floats(static_cast<float*>(std::aligned_alloc(64, bytes)));
-  for (size_t i = 0; i < count; ++i) floats.get()[i] = static_cast<float>(i % 17) * 0.01F;
-  return floats;
+  return make_numbers(count, 0.01F);
 }
 
 /// Reads every byte once and does next to nothing with it: from the beginning and from the middle at a time,
@@ -65,8 +74,9 @@ streaming_read(const uint64_t* words, size_t count) {
   return total;
 }
 
-uint64_t streaming_read(const float* floats, size_t count) {
-  return streaming_read(reinterpret_cast<const uint64_t*>(floats), count / 2);
+template <typename T>
+uint64_t streaming_read(const T* numbers, size_t count) {
+  return streaming_read(reinterpret_cast<const uint64_t*>(numbers), count * sizeof(T) / sizeof(uint64_t));
 }
 
 using Clock = std::chrono::steady_clock;
@@ -122,38 +132,102 @@ void gemv(benchmark::State& state, const KernelTable* table) {
       [&] { benchmark::DoNotOptimize(streaming_read(weights.get(), kFloats)); });
 }
 
-void add_rows(benchmark::State& state, const KernelTable* table) {
-  const Floats rows = make_floats(kRows * kStride);
-  const Floats sum = make_floats(kStride);
-  std::vector<RowTerm> terms;
-  for (uint32_t i = 0; i < kActiveRows; ++i)
-    terms.push_back({static_cast<uint32_t>(i * 2'654'435'761U % kRows), 1.0F});
+void gemv_s8(benchmark::State& state, const KernelTable* table) {
+  constexpr size_t kPaddedInputs = kPadded;
+  const auto weights = make_numbers<int8_t>(kPaddedInputs * kPadded, 3);
+  const auto sums = make_numbers<int32_t>(kPadded, 1);
+  const auto quantised = make_numbers<int16_t>(kPadded, 0);
+  const Floats in = make_floats(kPadded);
+  const Floats scale = make_floats(kPadded);
+  const Floats bias = make_floats(kPadded);
+  const Floats out = make_floats(kPadded);
   in_turns(
-      state, kActiveRows * kStride * sizeof(float),
+      state, kPaddedInputs * kPadded,
       [&] {
-        table->add_rows_f32(rows.get(), kStride, kStride, terms.data(), terms.size(), 0.2F, sum.get());
+        const float unit =
+            table->quantize(in.get(), kPadded, kinglet::kernels::activation_limit(kPadded), quantised.get());
+        table->gemv_s8(weights.get(), kPaddedInputs, kPadded, quantised.get(), unit, scale.get(), sums.get(),
+                       bias.get(), {}, out.get());
+        benchmark::ClobberMemory();
+      },
+      [&] { benchmark::DoNotOptimize(streaming_read(weights.get(), kPaddedInputs * kPadded)); });
+}
+
+std::vector<uint32_t> active_rows() {
+  std::vector<uint32_t> rows;
+  for (uint32_t i = 0; i < kActiveRows; ++i) rows.push_back(i * 2'654'435'761U % kRows);
+  return rows;
+}
+
+/// `add`: adds the active rows of a table of T to a sum.
+template <typename T, typename Add>
+void add_rows(benchmark::State& state, const Add& add) {
+  const auto rows = make_numbers<T>(kRows * kStride, static_cast<T>(1));
+  const Floats sum = make_floats(kStride);
+  const Floats scale = make_floats(kStride);
+  const std::vector<uint32_t> active = active_rows();
+  in_turns(
+      state, kActiveRows * kStride * sizeof(T),
+      [&] {
+        add(rows.get(), active, scale.get(), sum.get());
         benchmark::ClobberMemory();
       },
       [&] {
         uint64_t total = 0;
-        for (const RowTerm& term : terms) total ^= streaming_read(rows.get() + term.row * kStride, kStride);
+        for (const uint32_t row : active) total ^= streaming_read(rows.get() + row * kStride, kStride);
         benchmark::DoNotOptimize(total);
       });
+}
+
+void add_rows_f32(benchmark::State& state, const KernelTable* table) {
+  std::vector<RowTerm> terms;
+  for (const uint32_t row : active_rows()) terms.push_back({row, 1.0F});
+  add_rows<float>(state, [&](const float* rows, const auto&, const float*, float* sum) {
+    table->add_rows_f32(rows, kStride, kStride, terms.data(), terms.size(), 0.2F, sum);
+  });
+}
+
+void add_rows_s16(benchmark::State& state, const KernelTable* table) {
+  std::vector<RowTerm> terms;
+  for (const uint32_t row : active_rows()) terms.push_back({row, 1.0F});
+  add_rows<int16_t>(state, [&](const int16_t* rows, const auto&, const float* scale, float* sum) {
+    table->add_rows_s16(rows, kStride, kStride, terms.data(), terms.size(), 0.2F, scale, sum);
+  });
+}
+
+/// A call a depth, as a sketch with one norm a depth needs it.
+void add_rows_s8(benchmark::State& state, const KernelTable* table) {
+  constexpr size_t kDepths = 20;
+  std::vector<CountTerm> terms;
+  for (const uint32_t row : active_rows()) terms.push_back({row, 1});
+  add_rows<int8_t>(state, [&](const int8_t* rows, const auto&, const float* scale, float* sum) {
+    for (size_t d = 0; d < kDepths; ++d) {
+      const size_t first = terms.size() * d / kDepths;
+      table->add_rows_s8(rows, kStride, kStride, terms.data() + first,
+                         terms.size() * (d + 1) / kDepths - first, 0.2F, scale, sum);
+    }
+  });
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  using Run = void (*)(benchmark::State&, const KernelTable*);
+  constexpr std::pair<const char*, Run> kBenchmarks[] = {
+      {"gemv_f32/1500x1504/", gemv},
+      {"gemv_s8/1504x1504/", gemv_s8},
+      {"add_rows_f32/550x3008/", add_rows_f32},
+      {"add_rows_s16/550x3008/", add_rows_s16},
+      {"add_rows_s8/550x3008/", add_rows_s8},
+  };
   for (const Isa isa : kinglet::kernels::built_isas()) {
     if (!kinglet::kernels::supported(isa)) continue;
     const std::string name(kinglet::kernels::isa_name(isa));
-    const KernelTable* table = kinglet::kernels::table_of(isa);
-    benchmark::RegisterBenchmark(("gemv_f32/1500x1504/" + name).c_str(), gemv, table)
-        ->Unit(benchmark::kMicrosecond)
-        ->UseManualTime();
-    benchmark::RegisterBenchmark(("add_rows_f32/550x3008/" + name).c_str(), add_rows, table)
-        ->Unit(benchmark::kMicrosecond)
-        ->UseManualTime();
+    for (const auto& [kernel, run] : kBenchmarks) {
+      benchmark::RegisterBenchmark((kernel + name).c_str(), run, kinglet::kernels::table_of(isa))
+          ->Unit(benchmark::kMicrosecond)
+          ->UseManualTime();
+    }
   }
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();

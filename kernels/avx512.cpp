@@ -6,10 +6,12 @@
 namespace kinglet::kernels {
 namespace {
 
-using Kernels = simd::KernelsF32<Avx512>;
+using F32 = simd::KernelsF32<Avx512>;
+using S8 = simd::KernelsS8<Avx512>;
 
 }  // namespace
 
-const KernelTable avx512_table = {Isa::avx512, Kernels::add_rows, Kernels::gemv, Kernels::activate};
+const KernelTable avx512_table = {Isa::avx512, F32::add_rows, F32::add_rows_s16, S8::add_rows,
+                                  F32::gemv,   S8::quantize,  S8::gemv,          F32::activate};
 
 }  // namespace kinglet::kernels

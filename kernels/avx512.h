@@ -2,7 +2,7 @@
 
 #include <immintrin.h>
 
-#include "simd/kernels_f32.h"
+#include "simd/kernels_s8.h"
 
 /// What avx512.cpp and avx512vnni.cpp share. In an unnamed namespace: each file compiles its own with its own
 /// flags.
@@ -14,6 +14,50 @@ struct Avx512 {
   static constexpr size_t kRows = 4;
   static constexpr size_t kPanels = 4;
   KINGLET_INLINE Batch fused(Batch a, Batch b, Batch c) { return _mm512_fmadd_ps(a, b, c); }
+  KINGLET_INLINE Batch widen(const int16_t* from) {
+    return _mm512_cvtepi32_ps(
+        _mm512_cvtepi16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from))));
+  }
+
+  using Shorts = __m512i;
+  using Ints = __m512i;
+  using PairWeight = __m512i;
+  KINGLET_INLINE Shorts zero_shorts() { return _mm512_setzero_si512(); }
+  KINGLET_INLINE Ints zero_ints() { return _mm512_setzero_si512(); }
+  KINGLET_INLINE __m512i load_bytes(const int8_t* from) { return _mm512_loadu_si512(from); }
+  KINGLET_INLINE Shorts load_shorts(const int16_t* from) { return _mm512_load_si512(from); }
+  KINGLET_INLINE void store_shorts(int16_t* to, Shorts values) { _mm512_store_si512(to, values); }
+  KINGLET_INLINE void store_ints(int32_t* to, Ints values) { _mm512_store_si512(to, values); }
+  KINGLET_INLINE PairWeight pair_weight(uint32_t a, uint32_t b) {
+    return _mm512_set1_epi16(static_cast<int16_t>(a | b << 8));
+  }
+  KINGLET_INLINE void add_pair(Shorts& first, Shorts& second, __m512i a, __m512i b, PairWeight weight) {
+    first = _mm512_add_epi16(first, _mm512_maddubs_epi16(weight, _mm512_unpacklo_epi8(a, b)));
+    second = _mm512_add_epi16(second, _mm512_maddubs_epi16(weight, _mm512_unpackhi_epi8(a, b)));
+  }
+  /// Unpacking works within quarters of 128 bits.
+  KINGLET_INLINE void in_order(Shorts& first, Shorts& second) {
+    const Shorts low = _mm512_permutex2var_epi64(first, _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11), second);
+    second = _mm512_permutex2var_epi64(first, _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15), second);
+    first = low;
+  }
+  KINGLET_INLINE Shorts widen_shorts(const int8_t* from) {
+    return _mm512_cvtepi8_epi16(_mm256_load_si256(reinterpret_cast<const __m256i*>(from)));
+  }
+  KINGLET_INLINE Shorts quad(const int16_t* from) {
+    int64_t bits = 0;
+    std::memcpy(&bits, from, sizeof bits);
+    return _mm512_set1_epi64(bits);
+  }
+  KINGLET_INLINE Ints add_products(Ints sums, Shorts a, Shorts b) {
+    return _mm512_add_epi32(sums, _mm512_madd_epi16(a, b));
+  }
+  KINGLET_INLINE __m256i round_to_shorts(Batch values) {
+    return _mm512_cvtepi32_epi16(_mm512_cvtps_epi32(values));
+  }
+  KINGLET_INLINE void round_to_shorts(Batch values, int16_t* to) {
+    _mm256_store_si256(reinterpret_cast<__m256i*>(to), round_to_shorts(values));
+  }
 };
 
 }  // namespace

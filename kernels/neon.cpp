@@ -1,7 +1,7 @@
 // AArch64: Advanced SIMD and its fused multiply-add belong to every CPU, so this file needs no flags.
 #include <arm_neon.h>
 
-#include "simd/kernels_f32.h"
+#include "simd/kernels_s8.h"
 #include "tables.h"
 
 namespace kinglet::kernels {
@@ -12,12 +12,47 @@ struct Neon {
   static constexpr size_t kRows = 4;
   static constexpr size_t kPanels = 2;
   KINGLET_INLINE Batch fused(Batch a, Batch b, Batch c) { return vfmaq_f32(c, a, b); }
+  KINGLET_INLINE Batch widen(const int16_t* from) { return vcvtq_f32_s32(vmovl_s16(vld1_s16(from))); }
+
+  using Shorts = int16x8_t;
+  using Ints = int32x4_t;
+  struct PairWeight {
+    int8x8_t a;
+    int8x8_t b;
+  };
+  KINGLET_INLINE Shorts zero_shorts() { return vdupq_n_s16(0); }
+  KINGLET_INLINE Ints zero_ints() { return vdupq_n_s32(0); }
+  KINGLET_INLINE int8x16_t load_bytes(const int8_t* from) { return vld1q_s8(from); }
+  KINGLET_INLINE Shorts load_shorts(const int16_t* from) { return vld1q_s16(from); }
+  KINGLET_INLINE void store_shorts(int16_t* to, Shorts values) { vst1q_s16(to, values); }
+  KINGLET_INLINE void store_ints(int32_t* to, Ints values) { vst1q_s32(to, values); }
+  KINGLET_INLINE PairWeight pair_weight(uint32_t a, uint32_t b) {
+    return {vdup_n_s8(static_cast<int8_t>(a)), vdup_n_s8(static_cast<int8_t>(b))};
+  }
+  KINGLET_INLINE void add_pair(Shorts& first, Shorts& second, int8x16_t a, int8x16_t b, PairWeight weight) {
+    first = vmlal_s8(vmlal_s8(first, vget_low_s8(a), weight.a), vget_low_s8(b), weight.b);
+    second = vmlal_s8(vmlal_s8(second, vget_high_s8(a), weight.a), vget_high_s8(b), weight.b);
+  }
+  KINGLET_INLINE void in_order(Shorts& /*first*/, Shorts& /*second*/) {}
+  KINGLET_INLINE Shorts widen_shorts(const int8_t* from) { return vmovl_s8(vld1_s8(from)); }
+  KINGLET_INLINE Shorts quad(const int16_t* from) {
+    const int16x4_t q = vld1_s16(from);
+    return vcombine_s16(q, q);
+  }
+  KINGLET_INLINE Ints add_products(Ints sums, Shorts a, Shorts b) {
+    return vaddq_s32(sums, vpaddq_s32(vmull_s16(vget_low_s16(a), vget_low_s16(b)), vmull_high_s16(a, b)));
+  }
+  KINGLET_INLINE void round_to_shorts(Batch values, int16_t* to) {
+    vst1_s16(to, vmovn_s32(vcvtnq_s32_f32(values)));
+  }
 };
 
-using Kernels = simd::KernelsF32<Neon>;
+using F32 = simd::KernelsF32<Neon>;
+using S8 = simd::KernelsS8<Neon>;
 
 }  // namespace
 
-const KernelTable neon_table = {Isa::neon, Kernels::add_rows, Kernels::gemv, Kernels::activate};
+const KernelTable neon_table = {Isa::neon, F32::add_rows, F32::add_rows_s16, S8::add_rows,
+                                F32::gemv, S8::quantize,  S8::gemv,          F32::activate};
 
 }  // namespace kinglet::kernels

@@ -1,7 +1,7 @@
 // Compiled with -msse4.2, this file alone.
 #include <nmmintrin.h>
 
-#include "simd/kernels_f32.h"
+#include "simd/kernels_s8.h"
 #include "tables.h"
 
 namespace kinglet::kernels {
@@ -33,15 +33,61 @@ struct Sse42 {
     const __m128d high = fused_to_odd(upper(a), upper(b), upper(c));
     return _mm_movelh_ps(_mm_cvtpd_ps(low), _mm_cvtpd_ps(high));
   }
+  KINGLET_INLINE Batch widen(const int16_t* from) {
+    return _mm_cvtepi32_ps(_mm_cvtepi16_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from))));
+  }
+
+  using Shorts = __m128i;
+  using Ints = __m128i;
+  using PairWeight = __m128i;
+  KINGLET_INLINE Shorts zero_shorts() { return _mm_setzero_si128(); }
+  KINGLET_INLINE Ints zero_ints() { return _mm_setzero_si128(); }
+  KINGLET_INLINE __m128i load_bytes(const int8_t* from) {
+    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+  }
+  KINGLET_INLINE Shorts load_shorts(const int16_t* from) {
+    return _mm_load_si128(reinterpret_cast<const __m128i*>(from));
+  }
+  KINGLET_INLINE void store_shorts(int16_t* to, Shorts values) {
+    _mm_store_si128(reinterpret_cast<__m128i*>(to), values);
+  }
+  KINGLET_INLINE void store_ints(int32_t* to, Ints values) {
+    _mm_store_si128(reinterpret_cast<__m128i*>(to), values);
+  }
+  KINGLET_INLINE PairWeight pair_weight(uint32_t a, uint32_t b) {
+    return _mm_set1_epi16(static_cast<int16_t>(a | b << 8));
+  }
+  KINGLET_INLINE void add_pair(Shorts& first, Shorts& second, __m128i a, __m128i b, PairWeight weight) {
+    first = _mm_add_epi16(first, _mm_maddubs_epi16(weight, _mm_unpacklo_epi8(a, b)));
+    second = _mm_add_epi16(second, _mm_maddubs_epi16(weight, _mm_unpackhi_epi8(a, b)));
+  }
+  KINGLET_INLINE void in_order(Shorts& /*first*/, Shorts& /*second*/) {}
+  KINGLET_INLINE Shorts widen_shorts(const int8_t* from) {
+    return _mm_cvtepi8_epi16(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from)));
+  }
+  KINGLET_INLINE Shorts quad(const int16_t* from) {
+    int64_t bits = 0;
+    std::memcpy(&bits, from, sizeof bits);
+    return _mm_set1_epi64x(bits);
+  }
+  KINGLET_INLINE Ints add_products(Ints sums, Shorts a, Shorts b) {
+    return _mm_add_epi32(sums, _mm_madd_epi16(a, b));
+  }
+  KINGLET_INLINE void round_to_shorts(Batch values, int16_t* to) {
+    const __m128i ints = _mm_cvtps_epi32(values);
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(to), _mm_packs_epi32(ints, ints));
+  }
 
  private:
   KINGLET_INLINE __m128d upper(__m128 a) { return _mm_cvtps_pd(_mm_movehl_ps(a, a)); }
 };
 
-using Kernels = simd::KernelsF32<Sse42>;
+using F32 = simd::KernelsF32<Sse42>;
+using S8 = simd::KernelsS8<Sse42>;
 
 }  // namespace
 
-const KernelTable sse42_table = {Isa::sse42, Kernels::add_rows, Kernels::gemv, Kernels::activate};
+const KernelTable sse42_table = {Isa::sse42, F32::add_rows, F32::add_rows_s16, S8::add_rows,
+                                 F32::gemv,  S8::quantize,  S8::gemv,          F32::activate};
 
 }  // namespace kinglet::kernels

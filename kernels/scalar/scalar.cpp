@@ -1,4 +1,6 @@
 // The specification: every other instruction set must reproduce these loops bit for bit.
+#include <cmath>
+
 #include "scalar/fused.h"
 #include "tables.h"
 
@@ -17,6 +19,28 @@ void add_rows_f32(const float* rows, size_t stride, size_t width, const RowTerm*
       for (size_t o = 0; o < block; ++o) s[o] = fused_multiply_add(terms[t].weight, row[o], s[o]);
     }
     for (size_t o = 0; o < block; ++o) sum[begin + o] = fused_multiply_add(scale, s[o], sum[begin + o]);
+  }
+}
+
+void add_rows_s16(const int16_t* rows, size_t stride, size_t width, const RowTerm* terms, size_t count,
+                  float scale, const float* output_scale, float* sum) {
+  for (size_t o = 0; o < width; ++o) {
+    float s = 0;
+    for (size_t t = 0; t < count; ++t) {
+      s = fused_multiply_add(terms[t].weight, rows[terms[t].row * stride + o], s);
+    }
+    sum[o] = fused_multiply_add(scale * output_scale[o], s, sum[o]);
+  }
+}
+
+void add_rows_s8(const int8_t* rows, size_t stride, size_t width, const CountTerm* terms, size_t count,
+                 float scale, const float* output_scale, float* sum) {
+  for (size_t o = 0; o < width; ++o) {
+    int32_t s = 0;
+    for (size_t t = 0; t < count; ++t) {
+      s += static_cast<int32_t>(terms[t].count) * rows[terms[t].row * stride + o];
+    }
+    sum[o] = fused_multiply_add(scale * output_scale[o], static_cast<float>(s), sum[o]);
   }
 }
 
@@ -48,12 +72,38 @@ void gemv_f32(const float* panels, size_t panel, size_t inputs, size_t outputs, 
   }
 }
 
+float quantize(const float* in, size_t width, float limit, void* quantised) {
+  constexpr float kRound = 0x1.8p23F;  // adding it leaves no bits below 1
+  float largest = 0;
+  for (size_t i = 0; i < width; ++i) largest = std::fabs(in[i]) > largest ? std::fabs(in[i]) : largest;
+  const bool none = largest < kSmallestActivation;
+  const float factor = none ? 0.0F : limit / largest;
+  auto* out = static_cast<int16_t*>(quantised);
+  for (size_t i = 0; i < width; ++i) out[i] = static_cast<int16_t>((in[i] * factor + kRound) - kRound);
+  return none ? 0.0F : largest / limit;
+}
+
+void gemv_s8(const int8_t* panels, size_t inputs, size_t outputs, const void* quantised, float scale,
+             const float* output_scale, const int32_t* /*weight_sums*/, const float* bias,
+             const Epilogue& epilogue, float* out) {
+  const auto* in = static_cast<const int16_t*>(quantised);
+  for (size_t o = 0; o < outputs; ++o) {
+    const int8_t* weights = panels + o / kWidePanel * kWidePanel * inputs + o % kWidePanel * kQuad;
+    int32_t s = 0;
+    for (size_t i = 0; i < inputs; i += kQuad, weights += kWidePanel * kQuad) {
+      for (size_t k = 0; k < kQuad; ++k) s += weights[k] * in[i + k];
+    }
+    out[o] = finish(fused_multiply_add(scale * output_scale[o], static_cast<float>(s), bias[o]), epilogue, o);
+  }
+}
+
 void activate_f32(const float* in, size_t width, const Epilogue& epilogue, float* out) {
   for (size_t o = 0; o < width; ++o) out[o] = finish(in[o], epilogue, o);
 }
 
 }  // namespace
 
-const KernelTable scalar_table = {Isa::scalar, add_rows_f32, gemv_f32, activate_f32};
+const KernelTable scalar_table = {Isa::scalar, add_rows_f32, add_rows_s16, add_rows_s8,
+                                  gemv_f32,    quantize,     gemv_s8,      activate_f32};
 
 }  // namespace kinglet::kernels

@@ -11,6 +11,7 @@
 ///   - Batch: a vector of floats.
 ///   - fused: fma(a, b, c), rounded once. Not xsimd::fma: where xsimd knows no instruction for it (SSE4.2; in
 ///     xsimd 8 also AVX-512 and NEON), it multiplies, rounds and adds.
+///   - widen: a vector of 16-bit integers, loaded and made floats.
 ///   - kRows: rows that add_rows takes side by side.
 ///   - kPanels: panels that gemv takes side by side, a power of two: enough independent sums to hide the
 ///     latency of `fused`, few enough to stay in registers.
@@ -22,6 +23,9 @@ template <typename Set>
 struct KernelsF32 {
   using Batch = typename Set::Batch;
   static constexpr size_t kSize = Batch::size;
+
+  KINGLET_INLINE Batch load(const float* from) { return Batch::load_aligned(from); }
+  KINGLET_INLINE Batch load(const int16_t* from) { return Set::widen(from); }
 
   KINGLET_INLINE Batch finish(Batch z, const Epilogue& epilogue, size_t o) {
     for (size_t a = 0; a < epilogue.addend_count; ++a) {
@@ -39,10 +43,10 @@ struct KernelsF32 {
   }
 
   /// Adds `kRows` rows to the sums s of the outputs from `begin` on, each output taking them in order.
-  template <size_t kRows>
-  KINGLET_INLINE void add_row_group(const float* rows, size_t stride, size_t begin, size_t outputs,
+  template <size_t kRows, typename Element>
+  KINGLET_INLINE void add_row_group(const Element* rows, size_t stride, size_t begin, size_t outputs,
                                     const RowTerm* terms, float* s) {
-    const float* row[kRows];
+    const Element* row[kRows];
     Batch weight[kRows];
     for (size_t r = 0; r < kRows; ++r) {
       row[r] = rows + terms[r].row * stride + begin;
@@ -50,15 +54,16 @@ struct KernelsF32 {
     }
     for (size_t o = 0; o < outputs; o += kSize) {
       Batch sum = Batch::load_aligned(s + o);
-      for (size_t r = 0; r < kRows; ++r) sum = Set::fused(weight[r], Batch::load_aligned(row[r] + o), sum);
+      for (size_t r = 0; r < kRows; ++r) sum = Set::fused(weight[r], load(row[r] + o), sum);
       sum.store_aligned(s + o);
     }
   }
 
   /// Rows are read as they lie, a few side by side, into sums that stay in the first-level cache: long runs
   /// are what the CPU fetches ahead.
-  static void add_rows(const float* rows, size_t stride, size_t width, const RowTerm* terms, size_t count,
-                       float scale, float* sum) {
+  template <typename Element>
+  KINGLET_INLINE void add_typed_rows(const Element* rows, size_t stride, size_t width, const RowTerm* terms,
+                                     size_t count, float scale, const float* output_scale, float* sum) {
     constexpr size_t kBlock = 1024;  // outputs: 4 KB of sums, as much of each row
     constexpr size_t kRows = Set::kRows;
     alignas(kAlignment) float s[kBlock];
@@ -70,9 +75,21 @@ struct KernelsF32 {
       for (; t < count; ++t) add_row_group<1>(rows, stride, begin, outputs, terms + t, s);
       for (size_t o = 0; o < outputs; o += kSize) {
         float* place = sum + begin + o;
-        Set::fused(Batch(scale), Batch::load_aligned(s + o), Batch::load_aligned(place)).store_aligned(place);
+        Batch factor(scale);
+        if (output_scale != nullptr) factor = factor * Batch::load_aligned(output_scale + begin + o);
+        Set::fused(factor, Batch::load_aligned(s + o), Batch::load_aligned(place)).store_aligned(place);
       }
     }
+  }
+
+  static void add_rows(const float* rows, size_t stride, size_t width, const RowTerm* terms, size_t count,
+                       float scale, float* sum) {
+    add_typed_rows(rows, stride, width, terms, count, scale, nullptr, sum);
+  }
+
+  static void add_rows_s16(const int16_t* rows, size_t stride, size_t width, const RowTerm* terms,
+                           size_t count, float scale, const float* output_scale, float* sum) {
+    add_typed_rows(rows, stride, width, terms, count, scale, output_scale, sum);
   }
 
   /// `kPanels` panels side by side, their sums in registers.

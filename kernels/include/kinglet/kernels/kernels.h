@@ -19,8 +19,10 @@ namespace kinglet::kernels {
 
 inline constexpr size_t kAlignment = 64;  // bytes; of every tensor, row and scratch vector
 inline constexpr size_t kLane = 16;       // floats; every padded width is a multiple of it
+inline constexpr size_t kByteLane = 64;   // the same for rows of 8-bit integers
 inline constexpr size_t kWidePanel = 32;  // outputs side by side in a hidden layer's panel
 inline constexpr size_t kSlimPanel = 16;  // the same for the output layer
+inline constexpr size_t kQuad = 4;        // inputs side by side in a panel of 8-bit weights
 
 /// Inputs that a dense layer's sum takes at a time: partial sums of this many are added up, so that rounding
 /// errors grow with its square root and the number of parts, not with the number of inputs (about 4 times
@@ -32,6 +34,22 @@ struct RowTerm {
   uint32_t row;
   float weight;
 };
+
+/// One active row of a table of 8-bit rows and how often it counts.
+struct CountTerm {
+  uint32_t row;
+  uint32_t count;
+};
+
+/// The largest magnitude of quantised activations for a dense layer of 8-bit weights: what keeps every sum of
+/// `inputs` products within 32 bits, at most 8191.
+constexpr float activation_limit(size_t inputs) noexcept {
+  const size_t limit = 0x7FFF'FFFF / (127 * (inputs == 0 ? 1 : inputs)) - 1;
+  return limit < 8191 ? static_cast<float>(limit) : 8191.0F;
+}
+
+/// Where no activation is as large as this, `quantize` takes all as zeros: its factor would overflow.
+inline constexpr float kSmallestActivation = 0x1p-100F;
 
 /// A vector that joins a layer's sum before its activation. With `scale`: + fma(scale, value, shift).
 struct Addend {
@@ -61,6 +79,19 @@ struct KernelTable {
   void (*add_rows_f32)(const float* rows, size_t stride, size_t width, const RowTerm* terms, size_t count,
                        float scale, float* sum);
 
+  /// The same for 16-bit rows with one scale an output:
+  ///   s = 0; for each term in order: s = fma(term.weight, rows[term.row * stride + o], s)
+  ///   sum[o] = fma(scale * output_scale[o], s, sum[o])
+  void (*add_rows_s16)(const int16_t* rows, size_t stride, size_t width, const RowTerm* terms, size_t count,
+                       float scale, const float* output_scale, float* sum);
+
+  /// The same for 8-bit rows in [-127, 127] that count whole times; width and stride are multiples of
+  /// kByteLane, and the counts sum up to 2^24 at most, so that the integer sum is exact in any order:
+  ///   s = sum of term.count * rows[term.row * stride + o]
+  ///   sum[o] = fma(scale * output_scale[o], float(s), sum[o])
+  void (*add_rows_s8)(const int8_t* rows, size_t stride, size_t width, const CountTerm* terms, size_t count,
+                      float scale, const float* output_scale, float* sum);
+
   /// Dense layer, batch 1. `panels` is [outputs / panel][inputs][panel], panel being kWidePanel or
   /// kSlimPanel; `outputs` (padded) is a multiple of panel. For each output o:
   ///   z = bias[o]; for each kSumBlock of inputs in order (the last may be shorter):
@@ -69,6 +100,21 @@ struct KernelTable {
   ///   out[o] = epilogue(z)
   void (*gemv_f32)(const float* panels, size_t panel, size_t inputs, size_t outputs, const float* in,
                    const float* bias, const Epilogue& epilogue, float* out);
+
+  /// Activations for gemv_s8: m = the largest |in[i]|; quantised[i] = in[i] * (limit / m), rounded to the
+  /// nearest integer, ties to even. Returns m / limit, what one unit stands for; 0, and all zeros, where m <
+  /// kSmallestActivation. `width` is a multiple of kLane; `quantised`, 2 bytes an input, 64-byte aligned, is
+  /// in a format of this table's own. 1 <= limit <= activation_limit(width).
+  float (*quantize)(const float* in, size_t width, float limit, void* quantised);
+
+  /// Dense layer with 8-bit weights in [-127, 127]. `panels` is [outputs / kWidePanel][inputs / kQuad]
+  /// [kWidePanel][kQuad]; `inputs` (padded with zeros) is a multiple of kQuad, `outputs` of kWidePanel;
+  /// weight_sums[o] is the sum of output o's weights. For each output, with q the quantised inputs:
+  ///   s = sum of weight(o, i) * q[i], exact in 32 bits
+  ///   out[o] = epilogue(fma(scale * output_scale[o], float(s), bias[o]))
+  void (*gemv_s8)(const int8_t* panels, size_t inputs, size_t outputs, const void* quantised, float scale,
+                  const float* output_scale, const int32_t* weight_sums, const float* bias,
+                  const Epilogue& epilogue, float* out);
 
   /// The epilogue alone: out[o] = epilogue(in[o]). `in` and `out` may be the same.
   void (*activate_f32)(const float* in, size_t width, const Epilogue& epilogue, float* out);

@@ -1,0 +1,226 @@
+#pragma once
+
+#include <cstring>
+
+#include "simd/kernels_f32.h"
+
+/// The kernels of 8-bit rows and weights, for any instruction set. Sums of integers are exact, so each set
+/// adds in the order that suits it; only the last step, in floats, is the same everywhere. Beside what
+/// kernels_f32.h asks of a `Set`:
+///   - Bytes, load_bytes: a vector of 8-bit integers, from any address.
+///   - Shorts: a vector of 16-bit integers, half as many lanes as Bytes; zero_shorts, load_shorts,
+///   store_shorts.
+///   - PairWeight, pair_weight(a, b): counts of two rows, each at most 127.
+///   - add_pair(first, second, a, b, weight): adds a * weight.a + b * weight.b to two vectors of 16-bit sums.
+///     Which output has which lane is the set's own affair, until `in_order` puts them in order.
+///   - Ints: a vector of 32-bit integers; zero_ints, store_ints.
+///   - widen_shorts(bytes): 8-bit integers, loaded and made 16-bit: a whole number of quads of weights.
+///   - quad(q): the four quantised inputs at q, repeated over a vector of Shorts.
+///   - add_products(sums, w, q): adds products of lanes to sums, two neighbours to each.
+///   - round_to_shorts(values, out): floats to the nearest 16-bit integers, stored.
+namespace kinglet::kernels::simd {
+
+template <typename Set>
+struct KernelsS8 {
+  using F32 = KernelsF32<Set>;
+  using Batch = typename Set::Batch;
+  using Shorts = typename Set::Shorts;
+  using Ints = typename Set::Ints;
+  static constexpr size_t kShorts = sizeof(Shorts) / 2;
+  static constexpr size_t kInts = sizeof(Ints) / 4;
+
+  /// 16-bit sums hold this many counts of rows within +-127.
+  static constexpr uint32_t kShortCounts = 0x7FFF / 127;
+  static constexpr uint32_t kPairCount = 127;
+
+  // Rows ---------------------------------------------------------------------------------------------------
+
+  /// Adds 2 * kPairs rows (the last one's partner may have a count of 0) to 16-bit sums.
+  template <size_t kPairs>
+  KINGLET_INLINE void add_pairs(const int8_t* const* row, const typename Set::PairWeight* weight,
+                                size_t outputs, int16_t* sums) {
+    for (size_t o = 0; o < outputs; o += 2 * kShorts) {
+      Shorts first = Set::load_shorts(sums + o);
+      Shorts second = Set::load_shorts(sums + o + kShorts);
+      for (size_t p = 0; p < kPairs; ++p) {
+        Set::add_pair(first, second, Set::load_bytes(row[2 * p] + o), Set::load_bytes(row[2 * p + 1] + o),
+                      weight[p]);
+      }
+      Set::store_shorts(sums + o, first);
+      Set::store_shorts(sums + o + kShorts, second);
+    }
+  }
+
+  template <size_t kPairs>
+  KINGLET_INLINE size_t add_groups(const int8_t* rows, size_t stride, size_t outputs, const CountTerm* terms,
+                                   size_t t, size_t count, int16_t* sums) {
+    for (; t + 2 * kPairs <= count; t += 2 * kPairs) {
+      const int8_t* row[2 * kPairs];
+      typename Set::PairWeight weight[kPairs];
+      for (size_t r = 0; r < 2 * kPairs; ++r) row[r] = rows + terms[t + r].row * stride;
+      for (size_t p = 0; p < kPairs; ++p) {
+        weight[p] = Set::pair_weight(terms[t + 2 * p].count, terms[t + 2 * p + 1].count);
+      }
+      add_pairs<kPairs>(row, weight, outputs, sums);
+    }
+    return t;
+  }
+
+  KINGLET_INLINE void add_to(const int16_t* sums, size_t outputs, float scale, const float* output_scale,
+                             float* sum) {
+    for (size_t o = 0; o < outputs; o += Batch::size) {
+      const Batch factor = Batch(scale) * Batch::load_aligned(output_scale + o);
+      Set::fused(factor, Set::widen(sums + o), Batch::load_aligned(sum + o)).store_aligned(sum + o);
+    }
+  }
+
+  KINGLET_INLINE bool fits_shorts(const CountTerm* terms, size_t count) {
+    uint32_t total = 0;
+    for (size_t t = 0; t < count; ++t) {
+      if (terms[t].count > kPairCount) return false;
+      total += terms[t].count;
+    }
+    return total <= kShortCounts;
+  }
+
+  static constexpr size_t kBlock = 2048;
+
+  KINGLET_INLINE void add_rows_short(const int8_t* rows, size_t stride, size_t width, const CountTerm* terms,
+                                     size_t count, float scale, const float* output_scale, float* sum) {
+    alignas(kAlignment) int16_t sums[kBlock];
+    for (size_t begin = 0; begin < width; begin += kBlock) {
+      const size_t outputs = width - begin < kBlock ? width - begin : kBlock;
+      for (size_t o = 0; o < outputs; o += kShorts) Set::store_shorts(sums + o, Set::zero_shorts());
+      size_t t = add_groups<4>(rows + begin, stride, outputs, terms, 0, count, sums);
+      t = add_groups<2>(rows + begin, stride, outputs, terms, t, count, sums);
+      t = add_groups<1>(rows + begin, stride, outputs, terms, t, count, sums);
+      if (t < count) {
+        const CountTerm last[2] = {terms[t], {terms[t].row, 0}};
+        add_groups<1>(rows + begin, stride, outputs, last, 0, 2, sums);
+      }
+      for (size_t o = 0; o < outputs; o += 2 * kShorts) {
+        Shorts first = Set::load_shorts(sums + o);
+        Shorts second = Set::load_shorts(sums + o + kShorts);
+        Set::in_order(first, second);
+        Set::store_shorts(sums + o, first);
+        Set::store_shorts(sums + o + kShorts, second);
+      }
+      add_to(sums, outputs, scale, output_scale + begin, sum + begin);
+    }
+  }
+
+  /// Any counts: left to the compiler, as long tweets are rare.
+  KINGLET_INLINE void add_rows_long(const int8_t* rows, size_t stride, size_t width, const CountTerm* terms,
+                                    size_t count, float scale, const float* output_scale, float* sum) {
+    constexpr size_t kPart = 512;
+    alignas(kAlignment) int32_t sums[kPart];
+    alignas(kAlignment) float values[kPart];
+    for (size_t begin = 0; begin < width; begin += kPart) {
+      const size_t outputs = width - begin < kPart ? width - begin : kPart;
+      for (size_t o = 0; o < outputs; ++o) sums[o] = 0;
+      for (size_t t = 0; t < count; ++t) {
+        const int8_t* row = rows + terms[t].row * stride + begin;
+        const auto weight = static_cast<int32_t>(terms[t].count);
+        for (size_t o = 0; o < outputs; ++o) sums[o] += weight * row[o];
+      }
+      for (size_t o = 0; o < outputs; ++o) values[o] = static_cast<float>(sums[o]);
+      for (size_t o = 0; o < outputs; o += Batch::size) {
+        float* place = sum + begin + o;
+        const Batch factor = Batch(scale) * Batch::load_aligned(output_scale + begin + o);
+        Set::fused(factor, Batch::load_aligned(values + o), Batch::load_aligned(place)).store_aligned(place);
+      }
+    }
+  }
+
+  static void add_rows(const int8_t* rows, size_t stride, size_t width, const CountTerm* terms, size_t count,
+                       float scale, const float* output_scale, float* sum) {
+    if (fits_shorts(terms, count)) {
+      add_rows_short(rows, stride, width, terms, count, scale, output_scale, sum);
+    } else {
+      add_rows_long(rows, stride, width, terms, count, scale, output_scale, sum);
+    }
+  }
+
+  // Dense layers -------------------------------------------------------------------------------------------
+
+  KINGLET_INLINE float largest_magnitude(const float* in, size_t width) {
+    Batch largest(0.0F);
+    for (size_t i = 0; i < width; i += Batch::size) {
+      largest = xsimd::max(largest, xsimd::abs(Batch::load_aligned(in + i)));
+    }
+    alignas(kAlignment) float lanes[Batch::size];
+    largest.store_aligned(lanes);
+    float result = 0;
+    for (const float lane : lanes) result = lane > result ? lane : result;
+    return result;
+  }
+
+  /// Calls store(i, quantised lanes as floats) for each vector of inputs.
+  template <typename Store>
+  KINGLET_INLINE float quantize_with(const float* in, size_t width, float limit, const Store& store) {
+    const float largest = largest_magnitude(in, width);
+    const bool none = largest < kSmallestActivation;
+    const Batch factor(none ? 0.0F : limit / largest);
+    for (size_t i = 0; i < width; i += Batch::size) store(i, Batch::load_aligned(in + i) * factor);
+    return none ? 0.0F : largest / limit;
+  }
+
+  static float quantize(const float* in, size_t width, float limit, void* quantised) {
+    auto* out = static_cast<int16_t*>(quantised);
+    return quantize_with(in, width, limit,
+                         [out](size_t i, Batch values) { Set::round_to_shorts(values, out + i); });
+  }
+
+  /// The float part of a dense layer: `sums` of the kWidePanel outputs from `begin` on.
+  KINGLET_INLINE void finish_panel(const int32_t* sums, size_t begin, float scale, const float* output_scale,
+                                   const float* bias, const Epilogue& epilogue, float* out) {
+    alignas(kAlignment) float values[kWidePanel];
+    for (size_t o = 0; o < kWidePanel; ++o) values[o] = static_cast<float>(sums[o]);
+    for (size_t o = 0; o < kWidePanel; o += Batch::size) {
+      const Batch factor = Batch(scale) * Batch::load_aligned(output_scale + begin + o);
+      const Batch z =
+          Set::fused(factor, Batch::load_aligned(values + o), Batch::load_aligned(bias + begin + o));
+      F32::finish(z, epilogue, begin + o).store_aligned(out + begin + o);
+    }
+  }
+
+  /// A part of one panel: as many outputs as give `kSums` vectors of sums.
+  static constexpr size_t kOutputsASum = kShorts / kQuad;  // outputs in one vector of products
+
+  template <size_t kSums>
+  KINGLET_INLINE void panel_part(const int8_t* panel, size_t inputs, const int16_t* in, int32_t* sums) {
+    Ints s[kSums];
+    for (size_t v = 0; v < kSums; ++v) s[v] = Set::zero_ints();
+    for (size_t i = 0; i < inputs; i += kQuad) {
+      const Shorts q = Set::quad(in + i);
+      const int8_t* weights = panel + i * kWidePanel;
+      for (size_t v = 0; v < kSums; ++v) {
+        s[v] = Set::add_products(s[v], Set::widen_shorts(weights + v * kShorts), q);
+      }
+    }
+    for (size_t v = 0; v < kSums; ++v) {
+      alignas(kAlignment) int32_t lanes[kInts];
+      Set::store_ints(lanes, s[v]);
+      // Two neighbouring lanes hold one output's pairs of inputs.
+      for (size_t o = 0; o < kOutputsASum; ++o) sums[v * kOutputsASum + o] = lanes[2 * o] + lanes[2 * o + 1];
+    }
+  }
+
+  static void gemv(const int8_t* panels, size_t inputs, size_t outputs, const void* quantised, float scale,
+                   const float* output_scale, const int32_t* /*weight_sums*/, const float* bias,
+                   const Epilogue& epilogue, float* out) {
+    constexpr size_t kSums = kWidePanel / kOutputsASum < 8 ? kWidePanel / kOutputsASum : 8;
+    constexpr size_t kPart = kSums * kOutputsASum;
+    const auto* in = static_cast<const int16_t*>(quantised);
+    for (size_t begin = 0; begin < outputs; begin += kWidePanel) {
+      const int8_t* panel = panels + begin * inputs;
+      alignas(kAlignment) int32_t sums[kWidePanel];
+      for (size_t part = 0; part < kWidePanel; part += kPart) {
+        panel_part<kSums>(panel + part * kQuad, inputs, in, sums + part);
+      }
+      finish_panel(sums, begin, scale, output_scale, bias, epilogue, out);
+    }
+  }
+};
+
+}  // namespace kinglet::kernels::simd

@@ -1,0 +1,299 @@
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "kinglet/kernels/kernels.h"
+
+#include "support/guarded.h"
+#include "support/random.h"
+#include "support/support.h"
+
+using kinglet::kernels::activation_limit;
+using kinglet::kernels::CountTerm;
+using kinglet::kernels::Epilogue;
+using kinglet::kernels::Isa;
+using kinglet::kernels::KernelTable;
+using kinglet::kernels::kQuad;
+using kinglet::kernels::kWidePanel;
+using kinglet::kernels::RowTerm;
+using kinglet::test::Guarded;
+using kinglet::test::Random;
+
+namespace {
+
+using Floats = Guarded<float>;
+using Bytes = Guarded<int8_t>;
+using Side = Floats::Side;
+
+std::vector<const KernelTable*> tables() {
+  std::vector<const KernelTable*> result;
+  for (const Isa isa : kinglet::kernels::built_isas()) {
+    if (kinglet::kernels::supported(isa)) result.push_back(kinglet::kernels::table_of(isa));
+  }
+  return result;
+}
+
+const KernelTable& scalar() {
+  return *kinglet::kernels::table_of(Isa::scalar);
+}
+
+void fill(Floats& values, Random& random, double magnitude = 1) {
+  for (float& value : values) value = static_cast<float>(random.uniform(-magnitude, magnitude));
+}
+
+/// Any of -127..127, and the extremes more often than the rest.
+void fill(Bytes& values, Random& random) {
+  for (int8_t& value : values) {
+    const uint64_t kind = random.below(4);
+    const auto any = static_cast<int>(random.below(255)) - 127;
+    value = static_cast<int8_t>(kind == 0 ? 127 : kind == 1 ? -127 : any);
+  }
+}
+
+bool same_bits(const Floats& a, const Floats& b) {
+  return std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+Side side_of(size_t number) {
+  return number % 2 == 0 ? Side::begin : Side::end;
+}
+
+/// A dense layer of 8-bit weights: `weights` as the converter packs them.
+struct DenseCase {
+  DenseCase(size_t outputs, size_t inputs, Side side)
+      : padded((inputs + kQuad - 1) / kQuad * kQuad),
+        width((inputs + 15) / 16 * 16),
+        weights(outputs * padded, side == Side::begin ? Bytes::Side::begin : Bytes::Side::end),
+        sums(outputs),
+        in(width, side),
+        output_scale(outputs, side),
+        bias(outputs, side) {}
+
+  int8_t& weight(size_t o, size_t i) {
+    return weights[(o / kWidePanel * padded + i / kQuad * kQuad) * kWidePanel + o % kWidePanel * kQuad +
+                   i % kQuad];
+  }
+
+  /// Weights of missing inputs are 0, as are the inputs themselves.
+  void settle(size_t inputs) {
+    for (size_t o = 0; o < bias.size(); ++o) {
+      sums[o] = 0;
+      for (size_t i = 0; i < padded; ++i) {
+        if (i >= inputs) weight(o, i) = 0;
+        sums[o] += weight(o, i);
+      }
+    }
+    for (size_t i = inputs; i < width; ++i) in[i] = 0;
+  }
+
+  float run(const KernelTable& table, float limit, const Epilogue& epilogue, Floats& out) const {
+    Guarded<int16_t> quantised(width);
+    const float scale = table.quantize(in.data(), width, limit, quantised.data());
+    table.gemv_s8(weights.data(), padded, bias.size(), quantised.data(), scale, output_scale.data(),
+                  sums.data(), bias.data(), epilogue, out.data());
+    return scale;
+  }
+
+  size_t padded;
+  size_t width;
+  Bytes weights;
+  Guarded<int32_t> sums;
+  Floats in;
+  Floats output_scale;
+  Floats bias;
+};
+
+}  // namespace
+
+TEST_CASE("add_rows_s8: every instruction set gives the scalar bits, for widths, counts and guard sides") {
+  Random random(21);
+  for (const size_t width : {64, 128, 192, 256, 960, 1984, 2048, 2112, 3008, 4160}) {
+    for (const size_t count : {0, 1, 2, 3, 4, 7, 8, 9, 15, 33}) {
+      Bytes rows(5 * width, count % 2 == 0 ? Bytes::Side::begin : Bytes::Side::end);
+      fill(rows, random);
+      Floats start(width, side_of(count));
+      Floats scale(width, side_of(count));
+      fill(start, random);
+      fill(scale, random);
+      Guarded<CountTerm> terms(count, Guarded<CountTerm>::Side::end);
+      for (CountTerm& term : terms) {
+        term = {static_cast<uint32_t>(random.below(5)), static_cast<uint32_t>(1 + random.below(4))};
+      }
+      Floats expected(width, side_of(count));
+      std::memcpy(expected.data(), start.data(), width * sizeof(float));
+      scalar().add_rows_s8(rows.data(), width, width, terms.data(), count, 0.37F, scale.data(),
+                           expected.data());
+      for (const KernelTable* table : tables()) {
+        Floats actual(width, side_of(count));
+        std::memcpy(actual.data(), start.data(), width * sizeof(float));
+        table->add_rows_s8(rows.data(), width, width, terms.data(), count, 0.37F, scale.data(),
+                           actual.data());
+        CHECK_MESSAGE(same_bits(expected, actual), kinglet::kernels::isa_name(table->isa)
+                                                       << ", width " << width << ", " << count << " terms");
+      }
+    }
+  }
+}
+
+TEST_CASE("add_rows_s8 is exact at the largest counts: of one row, of 16-bit sums and of 32-bit sums") {
+  constexpr size_t kWidth = 192;
+  Bytes rows(2 * kWidth);
+  for (size_t o = 0; o < kWidth; ++o) {
+    rows[o] = o % 3 == 0 ? 127 : o % 3 == 1 ? -127 : static_cast<int8_t>(o % 100);
+    rows[kWidth + o] = o % 2 == 0 ? rows[o] : static_cast<int8_t>(-rows[o]);
+  }
+  Floats scale(kWidth);
+  for (float& value : scale) value = 1;
+  const std::vector<std::vector<CountTerm>> cases = {
+      {{0, 127}, {1, 127}},           // the largest pair
+      {{0, 127}, {1, 127}, {0, 4}},   // 258 counts: the largest 16-bit sum
+      {{0, 127}, {0, 127}, {1, 5}},   // one more
+      {{0, 128}},                     // beyond what a pair takes
+      {{0, 1U << 23}, {1, 1U << 23}}  // the largest 32-bit sum
+  };
+  for (const std::vector<CountTerm>& terms : cases) {
+    for (const KernelTable* table : tables()) {
+      Floats sum(kWidth);
+      table->add_rows_s8(rows.data(), kWidth, kWidth, terms.data(), terms.size(), 1, scale.data(),
+                         sum.data());
+      bool exact = true;
+      for (size_t o = 0; o < kWidth; ++o) {
+        int64_t expected = 0;
+        for (const CountTerm& term : terms)
+          expected += int64_t{term.count} * rows[size_t{term.row} * kWidth + o];
+        exact &= sum[o] == static_cast<float>(expected);
+      }
+      CHECK_MESSAGE(exact, kinglet::kernels::isa_name(table->isa) << ", " << terms[0].count << " counts");
+    }
+  }
+}
+
+TEST_CASE("add_rows_s16: every instruction set gives the scalar bits, and whole weights an exact sum") {
+  Random random(22);
+  for (const size_t width : {16, 32, 48, 272, 1008, 1024, 1040, 3008}) {
+    for (const size_t count : {0, 1, 3, 4, 5, 33}) {
+      Guarded<int16_t> rows(5 * width,
+                            count % 2 == 0 ? Guarded<int16_t>::Side::begin : Guarded<int16_t>::Side::end);
+      for (int16_t& value : rows) value = static_cast<int16_t>(random.below(65'535) - 32'767);
+      Floats start(width, side_of(count));
+      Floats scale(width, side_of(count));
+      fill(start, random);
+      fill(scale, random);
+      Guarded<RowTerm> terms(count, Guarded<RowTerm>::Side::end);
+      for (RowTerm& term : terms) term = {static_cast<uint32_t>(random.below(5)), random.wide_float(6)};
+      Floats expected(width, side_of(count));
+      std::memcpy(expected.data(), start.data(), width * sizeof(float));
+      scalar().add_rows_s16(rows.data(), width, width, terms.data(), count, 0.37F, scale.data(),
+                            expected.data());
+      for (const KernelTable* table : tables()) {
+        Floats actual(width, side_of(count));
+        std::memcpy(actual.data(), start.data(), width * sizeof(float));
+        table->add_rows_s16(rows.data(), width, width, terms.data(), count, 0.37F, scale.data(),
+                            actual.data());
+        CHECK_MESSAGE(same_bits(expected, actual), kinglet::kernels::isa_name(table->isa)
+                                                       << ", width " << width << ", " << count << " terms");
+      }
+      // Weights 1: sums of 16-bit integers below 2^24 are exact in floats.
+      for (RowTerm& term : terms) term.weight = 1;
+      std::memset(expected.data(), 0, width * sizeof(float));
+      for (float& value : scale) value = 1;
+      scalar().add_rows_s16(rows.data(), width, width, terms.data(), count, 1, scale.data(), expected.data());
+      int32_t last = 0;
+      for (const RowTerm& term : terms) last += rows[term.row * width + width - 1];
+      CHECK(expected[width - 1] == static_cast<float>(last));
+    }
+  }
+}
+
+TEST_CASE("quantize and gemv_s8: every instruction set gives the scalar bits, for shapes and epilogues") {
+  Random random(23);
+  for (const size_t panels : {1, 2, 3, 4, 5, 47}) {
+    for (const size_t inputs : {1, 3, 4, 5, 15, 16, 17, 31, 64, 65, 200, 1500}) {
+      const size_t outputs = panels * kWidePanel;
+      DenseCase dense(outputs, inputs, side_of(inputs));
+      fill(dense.weights, random);
+      fill(dense.output_scale, random);
+      fill(dense.bias, random);
+      for (float& value : dense.in) value = random.wide_float(6);
+      dense.settle(inputs);
+      Floats norm_scale(outputs);
+      Floats norm_shift(outputs);
+      fill(norm_scale, random, 2);
+      fill(norm_shift, random, 2);
+      Epilogue epilogue;
+      epilogue.leaky = inputs % 2 == 0;
+      epilogue.slope = 0.01F;
+      if (panels % 2 == 0) {
+        epilogue.scale = norm_scale.data();
+        epilogue.shift = norm_shift.data();
+      }
+      Floats expected(outputs, side_of(inputs));
+      const float limit = activation_limit(dense.padded);
+      const float scale = dense.run(scalar(), limit, epilogue, expected);
+      for (const KernelTable* table : tables()) {
+        Floats actual(outputs, side_of(inputs));
+        CHECK(std::bit_cast<uint32_t>(dense.run(*table, limit, epilogue, actual)) ==
+              std::bit_cast<uint32_t>(scale));
+        CHECK_MESSAGE(same_bits(expected, actual), kinglet::kernels::isa_name(table->isa)
+                                                       << ", " << outputs << " x " << inputs);
+      }
+    }
+  }
+}
+
+TEST_CASE("gemv_s8 is exact at the largest magnitudes, up to the widest layer") {
+  Random random(24);
+  for (const size_t inputs : {size_t{1504}, size_t{2064}, size_t{2068}, size_t{65'536}}) {
+    DenseCase dense(kWidePanel, inputs, Side::end);
+    for (size_t o = 0; o < kWidePanel; ++o) {
+      for (size_t i = 0; i < inputs; ++i) {
+        const bool positive = o == 0 || (o > 1 && random.below(2) == 0);
+        dense.weight(o, i) = positive ? 127 : -127;
+      }
+      dense.output_scale[o] = 1;
+      dense.bias[o] = 0;
+    }
+    for (size_t i = 0; i < inputs; ++i) dense.in[i] = i % 7 == 3 ? -1.0F : 1.0F;
+    for (size_t i = 0; i < inputs; ++i) dense.weight(0, i) = dense.in[i] > 0 ? 127 : -127;
+    dense.settle(inputs);
+    const float limit = activation_limit(inputs);
+    CHECK(limit >= 256);
+    for (const KernelTable* table : tables()) {
+      Floats out(kWidePanel);
+      const float scale = dense.run(*table, limit, {}, out);
+      CHECK(scale == 1 / limit);
+      bool exact = true;
+      for (size_t o = 0; o < kWidePanel; ++o) {
+        int64_t sum = 0;
+        for (size_t i = 0; i < inputs; ++i) {
+          sum += dense.weight(o, i) * (dense.in[i] > 0 ? 1 : -1) * static_cast<int64_t>(limit);
+        }
+        exact &= out[o] == scale * static_cast<float>(sum);
+      }
+      CHECK_MESSAGE(exact, kinglet::kernels::isa_name(table->isa) << ", " << inputs << " inputs");
+    }
+  }
+}
+
+TEST_CASE("quantize takes zeros and what is too small as zeros, and the largest as the limit") {
+  DenseCase dense(kWidePanel, 16, Side::end);
+  for (size_t o = 0; o < kWidePanel; ++o) {
+    for (size_t i = 0; i < 16; ++i) dense.weight(o, i) = i == o ? 1 : 0;
+    dense.output_scale[o] = 1;
+    dense.bias[o] = 0;
+  }
+  dense.settle(16);
+  for (const KernelTable* table : tables()) {
+    Floats out(kWidePanel);
+    for (float& value : dense.in) value = 0x1p-101F;
+    CHECK(dense.run(*table, 8191, {}, out) == 0);
+    CHECK(out[0] == 0);
+    dense.in[3] = -3;  // the largest; the others vanish beside it
+    dense.in[5] = 3.0F / 8191 * 2.5F;
+    CHECK(dense.run(*table, 8191, {}, out) == 3.0F / 8191);
+    CHECK(out[3] == 3.0F / 8191 * -8191);
+    CHECK(out[5] == 3.0F / 8191 * 2);  // ties go to even
+    CHECK(out[0] == 0);
+  }
+}
