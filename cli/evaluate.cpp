@@ -18,6 +18,7 @@ using nlohmann::ordered_json;
 using Replicates = std::array<metrics::ReactionReplicates, kReactions>;
 
 constexpr uint64_t kProgressRows = 1 << 14;
+constexpr uint32_t kComparisonReplicates = 1'000;
 
 struct Arguments {
   std::filesystem::path scores;
@@ -25,9 +26,12 @@ struct Arguments {
   std::filesystem::path truth;
   std::filesystem::path baseline;
   std::vector<std::filesystem::path> popularity;
-  uint32_t bootstrap = 0;
+  std::optional<uint32_t> bootstrap;
   uint64_t seed = 1;
   bool json = false;
+
+  /// A comparison of two files of scores says little without its interval.
+  uint32_t replicates() const { return bootstrap.value_or(baseline.empty() ? 0 : kComparisonReplicates); }
 };
 
 /// One predictor of the same rows, and what came out for it.
@@ -93,9 +97,9 @@ void measure(const Arguments& arguments, const metrics::EvaluatedRows& rows, con
              Predictor& predictor) {
   progress("evaluating " + predictor.name, 0, 0, "rows");
   predictor.report = metrics::evaluate(rows, predictor.probabilities);
-  if (arguments.bootstrap == 0) return;
+  if (arguments.replicates() == 0) return;
   metrics::BootstrapOptions options;
-  options.replicates = arguments.bootstrap;
+  options.replicates = arguments.replicates();
   options.seed = arguments.seed;
   options.progress = progress;
   predictor.replicates = metrics::bootstrap(rows, predictor.probabilities, options);
@@ -147,12 +151,15 @@ void print_json(const Arguments& arguments, const metrics::EvaluatedRows& rows,
                        {"tweets", rows.tweets()},
                        {"authors", rows.author_followers().size()},
                        {"languages", rows.languages().size()}};
-  if (arguments.bootstrap > 0) {
-    json["bootstrap"] = {{"replicates", arguments.bootstrap}, {"seed", arguments.seed}};
+  if (arguments.replicates() > 0) {
+    json["bootstrap"] = {{"replicates", arguments.replicates()}, {"seed", arguments.seed}};
   }
   const Predictor& scores = predictors[0];
   for (const Predictor& predictor : predictors) {
     ordered_json& entry = json[predictor.name] = metrics::report_json(predictor.report);
+    if (&predictor != &scores) {
+      entry["scores_minus_this"] = metrics::differences_json(scores.report.all, predictor.report.all);
+    }
     if (!predictor.replicates) continue;
     entry["interval_95"] = metrics::intervals_json(*predictor.replicates);
     if (&predictor == &scores) continue;
@@ -191,35 +198,50 @@ void print_results(std::string_view title, const metrics::Results& results) {
   fmt::print("\n");
 }
 
-std::string bounds(const std::optional<metrics::Interval>& interval, int digits) {
-  return interval ? fmt::format("[{:.{}f}, {:.{}f}]", interval->low, digits, interval->high, digits) : "-";
+std::string bounds(const std::optional<metrics::Interval>& interval, const char* number) {
+  if (!interval) return "-";
+  return fmt::format(fmt::runtime(fmt::format("[{0}, {0}]", number)), interval->low, interval->high);
 }
 
-void print_intervals(const Predictors& predictors, const Arguments& arguments) {
-  if (arguments.bootstrap == 0) return;
-  fmt::print("\n95 % intervals, {} bootstrap replicates over tweets, seed {}\n", arguments.bootstrap,
-             arguments.seed);
-  const Replicates& scores = *predictors[0].replicates;
+void print_intervals(const Predictors& predictors) {
   for (const Predictor& predictor : predictors) {
     const Replicates& own = *predictor.replicates;
     for (size_t r = 0; r < kReactions; ++r) {
       if (!predictor.report.all[r].metrics) continue;
-      fmt::print("{:<12}{:<12}AP {:<18}  RCE {:<18}", predictor.name,
+      fmt::print("{:<12}{:<12}AP {:<18}  RCE {}\n", predictor.name,
                  metrics::reaction_name(static_cast<Reaction>(r)),
-                 bounds(metrics::interval_95(own[r].average_precision), 4),
-                 bounds(metrics::interval_95(own[r].relative_cross_entropy), 2));
-      if (&predictor != &predictors[0]) {
-        fmt::print(
-            "  scores - {}: AP {}, RCE {}", predictor.name,
-            bounds(metrics::interval_95_of_difference(scores[r].average_precision, own[r].average_precision),
-                   4),
-            bounds(metrics::interval_95_of_difference(scores[r].relative_cross_entropy,
-                                                      own[r].relative_cross_entropy),
-                   2));
-      }
-      fmt::print("\n");
+                 bounds(metrics::interval_95(own[r].average_precision), "{:.4f}"),
+                 bounds(metrics::interval_95(own[r].relative_cross_entropy), "{:.2f}"));
     }
   }
+}
+
+/// What the scores are better by than another predictor, on the same draws of tweets.
+void print_differences(const Predictor& scores, const Predictor& other) {
+  fmt::print("\nscores - {}\n", other.name);
+  for (size_t r = 0; r < kReactions; ++r) {
+    const auto& a = scores.report.all[r].metrics;
+    const auto& b = other.report.all[r].metrics;
+    if (!a || !b) continue;
+    const metrics::ReactionReplicates& drawn = (*scores.replicates)[r];
+    const metrics::ReactionReplicates& others = (*other.replicates)[r];
+    fmt::print("{:<12}AP {:+.4f} {:<20}  RCE {:+.2f} {}\n", metrics::reaction_name(static_cast<Reaction>(r)),
+               a->average_precision - b->average_precision,
+               bounds(metrics::interval_95_of_difference(drawn.average_precision, others.average_precision),
+                      "{:+.4f}"),
+               a->relative_cross_entropy - b->relative_cross_entropy,
+               bounds(metrics::interval_95_of_difference(drawn.relative_cross_entropy,
+                                                         others.relative_cross_entropy),
+                      "{:+.2f}"));
+  }
+}
+
+void print_bootstrap(const Predictors& predictors, const Arguments& arguments) {
+  if (arguments.replicates() == 0) return;
+  fmt::print("\n95 % intervals, {} bootstrap replicates over tweets, seed {}\n", arguments.replicates(),
+             arguments.seed);
+  print_intervals(predictors);
+  for (size_t i = 1; i < predictors.size(); ++i) print_differences(predictors[0], predictors[i]);
 }
 
 void print_reached(const Predictors& predictors, const Predictor* from) {
@@ -290,7 +312,7 @@ void print_text(const Arguments& arguments, const metrics::EvaluatedRows& rows,
                r + 1 < kReactions ? "," : "\n\n");
   }
   print_all_rows(predictors);
-  print_intervals(predictors, arguments);
+  print_bootstrap(predictors, arguments);
   print_parts(report);
   print_notes(report);
 }
@@ -320,10 +342,12 @@ void add_evaluate(CLI::App& app) {
       ->required();
   verb->add_option("--truth", arguments->truth,
                    "The true probabilities (kinglet simulate), in the scores' format");
-  verb->add_option("--baseline", arguments->baseline, "Other scores of the same rows, to compare with");
+  verb->add_option("--baseline", arguments->baseline,
+                   "Other scores of the same rows: adds the difference to them and its 95 % interval");
   verb->add_option("--popularity", arguments->popularity,
                    "Training rows: compares with the smoothed reaction rate of the author in them");
-  verb->add_option("--bootstrap", arguments->bootstrap, "Replicates for 95 % intervals; 0 for none [0]")
+  verb->add_option("--bootstrap", arguments->bootstrap,
+                   "Replicates for 95 % intervals; 0 for none [0; 1000 with --baseline]")
       ->check(CLI::Range(0, 1'000'000));
   verb->add_option("--seed", arguments->seed, "Seed of the bootstrap [1]");
   verb->add_flag("--json", arguments->json, "Report as JSON");

@@ -1,6 +1,9 @@
 // `kinglet simulate` and `kinglet evaluate` from the outside: what they print, how they exit, what they
 // leave.
 
+#include <cmath>
+#include <fstream>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -42,6 +45,27 @@ class SimulatedFolder {
 std::vector<std::string> with(std::vector<std::string> arguments, const std::vector<std::string>& more) {
   arguments.insert(arguments.end(), more.begin(), more.end());
   return arguments;
+}
+
+/// The scores of a folder's first part with every probability pulled half-way to 0.1.
+void write_duller_scores(const std::string& from, const std::string& to) {
+  std::ifstream in(from + "/part-00000");
+  std::ofstream out(to);
+  std::string line;
+  std::getline(in, line);
+  out << line << '\n';
+  while (std::getline(in, line)) {
+    std::istringstream fields(line);
+    for (int i = 0; std::getline(fields, line, ','); ++i) {
+      if (i > 0) out << ',';
+      if (i < 2) {
+        out << line;
+      } else {
+        out << 0.5 * std::stod(line) + 0.05;
+      }
+    }
+    out << '\n';
+  }
 }
 
 }  // namespace
@@ -98,6 +122,55 @@ TEST_CASE("the true probabilities evaluate to what the simulation reported") {
   REQUIRE(text.exit_code == 0);
   for (const char* title : {"all rows", "authors by followers", "mean of groups", "languages"}) {
     CHECK(text.out.find(title) != std::string::npos);
+  }
+}
+
+TEST_CASE("a baseline adds differences with their paired intervals") {
+  const SimulatedFolder folder;
+  write_duller_scores(folder.path("world/truth/valid"), folder.path("duller.csv"));
+  const std::vector<std::string> compared =
+      with(folder.evaluate(), {"--baseline", folder.path("duller.csv")});
+  const ProcessResult result = run_kinglet(with(compared, {"--json"}));
+  CAPTURE(result.err);
+  REQUIRE(result.exit_code == 0);
+  const json evaluated = json::parse(result.out);
+  CHECK(evaluated.at("bootstrap").at("replicates") == 1'000);
+  const json& baseline = evaluated.at("baseline");
+  CHECK(!evaluated.at("scores").contains("scores_minus_this"));
+  for (const char* reaction : {"like", "reply", "retweet"}) {
+    CAPTURE(reaction);
+    const json& scores = evaluated.at("scores").at("all").at(reaction);
+    for (const char* metric : {"average_precision", "relative_cross_entropy"}) {
+      CAPTURE(metric);
+      const double difference = baseline.at("scores_minus_this").at(reaction).at(metric);
+      CHECK(difference ==
+            scores.at(metric).get<double>() - baseline.at("all").at(reaction).at(metric).get<double>());
+      const json& interval = baseline.at("scores_minus_this_interval_95").at(reaction).at(metric);
+      CHECK(interval.at(0).get<double>() <= difference);
+      CHECK(interval.at(1).get<double>() >= difference);
+    }
+    // The order of the rows is the same but for printed digits; the cross entropy is not.
+    CHECK(std::abs(baseline.at("scores_minus_this").at(reaction).at("average_precision").get<double>()) <
+          0.01);
+    CHECK(baseline.at("scores_minus_this_interval_95").at(reaction).at("relative_cross_entropy").at(0) > 0);
+  }
+
+  const json plain = json::parse(run_kinglet(with(compared, {"--json", "--bootstrap", "0"})).out);
+  CHECK(plain.at("baseline").contains("scores_minus_this"));
+  CHECK(!plain.at("baseline").contains("scores_minus_this_interval_95"));
+  const ProcessResult text = run_kinglet(with(compared, {"--bootstrap", "20"}));
+  CHECK(text.out.find("20 bootstrap replicates") != std::string::npos);
+  CHECK(text.out.find("scores - baseline") != std::string::npos);
+}
+
+TEST_CASE("scores that are their own baseline differ by nothing") {
+  const SimulatedFolder folder;
+  const json evaluated = json::parse(
+      run_kinglet(with(folder.evaluate(), {"--baseline", folder.path("world/truth/valid"), "--json"})).out);
+  for (const char* metric : {"average_precision", "relative_cross_entropy"}) {
+    CHECK(evaluated.at("baseline").at("scores_minus_this").at("like").at(metric) == 0);
+    CHECK(evaluated.at("baseline").at("scores_minus_this_interval_95").at("like").at(metric) ==
+          json::array({0.0, 0.0}));
   }
 }
 

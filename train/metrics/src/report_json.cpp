@@ -79,6 +79,17 @@ ordered_json intervals_json(const std::array<ReactionReplicates, kReactions>& re
   return all;
 }
 
+ordered_json differences_json(const Results& a, const Results& b) {
+  ordered_json all = ordered_json::object();
+  for (size_t r = 0; r < kReactions; ++r) {
+    if (!a[r].metrics || !b[r].metrics) continue;
+    put_metrics({a[r].metrics->average_precision - b[r].metrics->average_precision,
+                 a[r].metrics->relative_cross_entropy - b[r].metrics->relative_cross_entropy},
+                all[std::string(kNames[r])]);
+  }
+  return all;
+}
+
 ordered_json difference_intervals_json(const std::array<ReactionReplicates, kReactions>& a,
                                        const std::array<ReactionReplicates, kReactions>& b) {
   ordered_json all = ordered_json::object();

@@ -24,7 +24,11 @@ nlohmann::ordered_json report_json(const Report& report);
 /// was not measurable in two replicates at least is left out.
 nlohmann::ordered_json intervals_json(const std::array<ReactionReplicates, kReactions>& replicates);
 
-/// The same of a - b, pair by pair.
+/// {"like": {"average_precision": a - b, "relative_cross_entropy": a - b} ..}; a reaction without metrics is
+/// left out.
+nlohmann::ordered_json differences_json(const Results& a, const Results& b);
+
+/// intervals_json() of a - b, pair by pair.
 nlohmann::ordered_json difference_intervals_json(const std::array<ReactionReplicates, kReactions>& a,
                                                  const std::array<ReactionReplicates, kReactions>& b);
 
