@@ -8,6 +8,7 @@
 #include "kinglet/feature_names.h"
 #include "kinglet/features/row_features.h"
 #include "kinglet/formats/error.h"
+#include "kinglet/request.h"
 
 namespace kinglet {
 namespace {
@@ -22,8 +23,8 @@ int32_t index_of(const Names& names, std::string_view name) {
 
 class Resolver {
  public:
-  Resolver(const ModelFile& file, uint64_t row_count)
-      : file_(file), source_(*file.header().layout()), row_count_(row_count) {}
+  Resolver(const ModelFile& file, const std::vector<RowTable>& tables)
+      : file_(file), source_(*file.header().layout()), tables_(tables) {}
 
   Layout run() {
     resolve_sketch();
@@ -40,9 +41,26 @@ class Resolver {
     throw Error(file_.path(), "layout " + source_.name()->str() + ", " + place, message);
   }
 
-  uint32_t rows_from(uint64_t first, uint64_t count, const std::string& place) const {
-    if (first > row_count_ || count > row_count_ - first) fail(place, "its rows lie outside the table");
-    return static_cast<uint32_t>(first);
+  RowPlace rows_from(uint64_t first, uint64_t count, const std::string& place) const {
+    for (size_t t = 0; t < tables_.size(); ++t) {
+      const RowTable& table = tables_[t];
+      if (first < table.first_row || first - table.first_row > table.count) continue;
+      const uint64_t row = first - table.first_row;
+      if (count <= table.count - row) return {static_cast<uint32_t>(t), static_cast<uint32_t>(row)};
+    }
+    fail(place, "its rows lie outside the tables");
+  }
+
+  /// Rows that are added with weights of any size.
+  RowPlace weighted_rows(uint64_t first, uint64_t count, const std::string& place) const {
+    const RowPlace rows = rows_from(first, count, place);
+    if (tables_[rows.table].type == fbs::ElementType::s8) fail(place, "8-bit rows are the sketch's alone");
+    return rows;
+  }
+
+  fbs::Scope scope_of(fbs::Scope scope, const std::string& place) const {
+    if (scope > fbs::Scope::MAX) fail(place, "unknown scope");
+    return scope;
   }
 
   void name_once(const flatbuffers::String& name, const std::string& place) {
@@ -57,8 +75,9 @@ class Resolver {
       fail("sketch", "implausible depth or width");
     layout_.depth = sketch.depth();
     layout_.width = sketch.width();
-    layout_.sketch_first_row =
-        rows_from(sketch.first_row(), uint64_t{sketch.depth()} * sketch.width(), "sketch");
+    layout_.sketch_rows = rows_from(sketch.first_row(), uint64_t{sketch.depth()} * sketch.width(), "sketch");
+    if (tables_[layout_.sketch_rows.table].type == fbs::ElementType::s16)
+      fail("sketch", "expected float or 8-bit rows");
     const formats::TensorView& codes = file_.tensor(file_.header().codebook()->string_view(), "codebook");
     if (codes.info->type() != fbs::ElementType::u16 || codes.info->packing() != fbs::Packing::rows ||
         codes.rank() != 2 || codes.dimension(1) != sketch.depth() ||
@@ -67,9 +86,24 @@ class Resolver {
     }
     layout_.codes = codes.u16();
     layout_.tokens = codes.dimension(0);
+    if (sketch.token_rows() != nullptr) resolve_token_rows(sketch);
+  }
+
+  void resolve_token_rows(const fbs::Sketch& sketch) {
+    const formats::TensorView& rows = file_.tensor(sketch.token_rows()->string_view(), "token rows");
+    if (layout_.norm != fbs::SketchNorm::tweet) fail("token rows", "expected one norm a tweet");
+    if (rows.info->type() != fbs::ElementType::s32 || rows.info->packing() != fbs::Packing::rows ||
+        rows.rank() != 1 || rows.dimension(0) != layout_.tokens) {
+      fail("token rows", "expected one 32-bit row number a token");
+    }
+    layout_.token_rows = rows.s32();
+    layout_.token_row_place = weighted_rows(sketch.token_first_row(), 1, "token rows");
+    const RowTable& table = tables_[layout_.token_row_place.table];
+    layout_.token_row_count = static_cast<uint32_t>(table.count - layout_.token_row_place.row);
   }
 
   void resolve_encodings() {
+    layout_.zero_in_bias = source_.zero_in_bias();
     for (const fbs::Encoding* encoding : *source_.encodings()) {
       const std::string place = "encoding " + encoding->name()->str();
       if (encoding->scales()->size() > features::kMaximumScales) fail(place, "too many scales");
@@ -83,6 +117,8 @@ class Resolver {
         default:
           fail(place, "unknown kind");
       }
+      layout_.at_zero.emplace_back(layout_.encodings.back().values());
+      layout_.encodings.back().encode(0, layout_.at_zero.back().data());
     }
   }
 
@@ -114,10 +150,24 @@ class Resolver {
       const std::string place = "numeric " + numeric->name()->str();
       name_once(*numeric->name(), place);
       if (numeric->encoding() >= layout_.encodings.size()) fail(place, "names no encoding");
-      const uint64_t rows = layout_.encodings[numeric->encoding()].values();
-      layout_.numerics.push_back({rows_from(numeric->first_row(), rows, place), numeric->encoding(),
-                                  index_of(numeric_names(), numeric->name()->string_view())});
+      NumericFeature feature;
+      feature.encoding = numeric->encoding();
+      feature.rows = weighted_rows(numeric->first_row(), layout_.encodings[feature.encoding].values(), place);
+      feature.source = index_of(numeric_names(), numeric->name()->string_view());
+      feature.scope = scope_of(numeric->scope(), place);
+      if (numeric->table_values() != nullptr) resolve_table(*numeric, place, feature);
+      layout_.numerics.push_back(std::move(feature));
     }
+  }
+
+  void resolve_table(const fbs::Numeric& numeric, const std::string& place, NumericFeature& feature) const {
+    for (const double value : *numeric.table_values()) {
+      const bool ascends = feature.table_values.empty() || value > feature.table_values.back();
+      if (!ascends || !(std::fabs(value) <= kNumericLimit))
+        fail(place, "expected the table's values in ascending order");
+      feature.table_values.push_back(value);
+    }
+    feature.table_rows = weighted_rows(numeric.table_first_row(), feature.table_values.size(), place);
   }
 
   void resolve_flags() {
@@ -125,8 +175,9 @@ class Resolver {
     for (const fbs::Flag* flag : *source_.flags()) {
       const std::string place = "flag " + flag->name()->str();
       name_once(*flag->name(), place);
-      layout_.flags.push_back(
-          {rows_from(flag->first_row(), 1, place), index_of(flag_names(), flag->name()->string_view())});
+      layout_.flags.push_back({weighted_rows(flag->first_row(), 1, place),
+                               index_of(flag_names(), flag->name()->string_view()),
+                               scope_of(flag->scope(), place)});
     }
   }
 
@@ -135,10 +186,11 @@ class Resolver {
       const std::string place = "embedding " + embedding->name()->str();
       name_once(*embedding->name(), place);
       if (embedding->categories() == 0) fail(place, "no categories");
-      const uint32_t first = rows_from(embedding->first_row(), embedding->categories(), place);
+      const RowPlace rows = weighted_rows(embedding->first_row(), embedding->categories(), place);
       const int32_t source = index_of(kEmbeddingNames, embedding->name()->string_view());
       check_categories(source, embedding->categories(), place);
-      layout_.embeddings.push_back({first, embedding->categories(), source});
+      layout_.embeddings.push_back(
+          {rows, embedding->categories(), source, scope_of(embedding->scope(), place)});
     }
   }
 
@@ -176,15 +228,15 @@ class Resolver {
 
   const ModelFile& file_;
   const fbs::FeatureLayout& source_;
-  uint64_t row_count_;
+  const std::vector<RowTable>& tables_;
   Layout layout_;
   std::set<std::string_view> names_;
 };
 
 }  // namespace
 
-Layout resolve_layout(const ModelFile& file, uint64_t row_count) {
-  return Resolver(file, row_count).run();
+Layout resolve_layout(const ModelFile& file, const std::vector<RowTable>& tables) {
+  return Resolver(file, tables).run();
 }
 
 }  // namespace kinglet

@@ -47,7 +47,8 @@ const kernels::KernelTable* choose_kernels(const OpenOptions& options) {
 
 void check_meaning(const ModelFile& file) {
   const fbs::Model& header = file.header();
-  if (header.precision()->string_view() != "fp32") {
+  const std::string_view precision = header.precision()->string_view();
+  if (precision != "fp32" && precision != "int8") {
     throw Error(file.path(), "header",
                 "precision '" + header.precision()->str() + "' is unknown to this build");
   }
@@ -62,7 +63,7 @@ std::shared_ptr<const ModelImpl> make_model(ModelFile file, const OpenOptions& o
   check_meaning(file);
   const kernels::KernelTable* table = choose_kernels(options);
   Plan plan = resolve_plan(file);
-  Layout layout = resolve_layout(file, plan.row_count);
+  Layout layout = resolve_layout(file, plan.tables);
   tsl::robin_map<std::string_view, uint32_t> languages;
   for (const fbs::Language* language : *file.header().languages()) {
     if (!languages.emplace(language->name()->string_view(), language->category()).second) {

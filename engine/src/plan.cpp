@@ -62,18 +62,44 @@ class Resolver {
     return tensor.f32();
   }
 
-  void resolve_first_layer() {
-    const TensorView& rows = file_.tensor(source_.rows()->string_view(), "plan");
-    if (rows.info->type() != fbs::ElementType::f32 || rows.info->packing() != fbs::Packing::rows ||
-        rows.rank() != 2 || rows.info->padded_columns() % kernels::kLane != 0 ||
-        rows.dimension(0) > std::numeric_limits<uint32_t>::max()) {
-      fail("rows",
-           "expected a table of float rows, padded to whole lanes of " + std::to_string(kernels::kLane));
+  void add_table(const flatbuffers::String& rows_name, const flatbuffers::String* scale_name) {
+    const std::string place = "rows " + rows_name.str();
+    const TensorView& rows = file_.tensor(rows_name.string_view(), "plan");
+    const fbs::ElementType type = rows.info->type();
+    const bool integers = type == fbs::ElementType::s8 || type == fbs::ElementType::s16;
+    const size_t lane = type == fbs::ElementType::s8 ? kernels::kByteLane : kernels::kLane;
+    if ((type != fbs::ElementType::f32 && !integers) || rows.info->packing() != fbs::Packing::rows ||
+        rows.rank() != 2 || rows.info->padded_columns() % lane != 0) {
+      fail(place, "expected a table of rows, padded to whole lanes of " + std::to_string(lane));
     }
-    plan_.rows = rows.f32();
-    plan_.row_count = rows.dimension(0);
-    plan_.stride = rows.info->padded_columns();
-    if (plan_.stride > kMaximumWidth || rows.dimension(1) != plan_.stride) fail("rows", "implausible width");
+    const uint64_t stride = rows.info->padded_columns();
+    if (stride > kMaximumWidth || rows.dimension(1) != stride ||
+        (!plan_.tables.empty() && stride != plan_.stride)) {
+      fail(place, "implausible width");
+    }
+    plan_.stride = stride;
+    if (integers != (scale_name != nullptr)) fail(place, "rows of integers have a scale, others none");
+    const uint64_t first =
+        plan_.tables.empty() ? 0 : plan_.tables.back().first_row + plan_.tables.back().count;
+    const uint64_t count = rows.dimension(0);
+    if (count > std::numeric_limits<uint32_t>::max() - first) fail(place, "too many rows");
+    plan_.tables.push_back({rows.bytes.data(), type,
+                            integers ? vector(scale_name, stride, stride, place) : nullptr, first, count});
+  }
+
+  /// What rows' widths are multiples of.
+  uint64_t row_lane() const {
+    for (const RowTable& table : plan_.tables) {
+      if (table.type == fbs::ElementType::s8) return kernels::kByteLane;
+    }
+    return kernels::kWidePanel;
+  }
+
+  void resolve_first_layer() {
+    add_table(*source_.rows(), source_.rows_scale());
+    if (source_.more_rows() != nullptr) {
+      for (const fbs::MoreRows* more : *source_.more_rows()) add_table(*more->rows(), more->scale());
+    }
     plan_.bias = vector(source_.bias(), plan_.stride, plan_.stride, "bias");
     uint64_t end = 0;
     for (const fbs::Block* block : *source_.blocks()) {
@@ -86,7 +112,7 @@ class Resolver {
       add_value(block->name()->string_view(), block->width(), padded, end, place);
       end += padded;
     }
-    if (end != plan_.stride) fail("blocks", "expected them to fill the rows' width");
+    if (round_up(end, row_lane()) != plan_.stride) fail("blocks", "expected them to fill the rows' width");
     plan_.value_floats = static_cast<uint32_t>(plan_.stride);
   }
 
@@ -99,7 +125,8 @@ class Resolver {
     if (source.weights() != nullptr) {
       const TensorView& weights = file_.tensor(source.weights()->string_view(), place);
       check_weights(weights, plan_.values[step.input].width, place);
-      step.weights = weights.f32();
+      step.kind = weights.info->type() == fbs::ElementType::s8 ? StepKind::dense_s8 : StepKind::dense_f32;
+      step.weights = weights.bytes.data();
       step.panel = weights.info->panel();
       width = weights.dimension(0);
       padded = round_up(width, step.panel);
@@ -108,6 +135,7 @@ class Resolver {
     } else if (source.bias() != nullptr) {
       fail(place, "a bias without weights");
     }
+    resolve_quantisation(source, width, padded, place, step);
     resolve_epilogue(source, width, padded, place, step);
     step.output = add_value(source.name()->string_view(), width, padded, plan_.value_floats, place);
     plan_.value_floats += static_cast<uint32_t>(padded);
@@ -117,15 +145,36 @@ class Resolver {
 
   void check_weights(const TensorView& weights, uint32_t inputs, const std::string& place) const {
     const uint32_t panel = weights.info->panel();
-    if (weights.info->type() != fbs::ElementType::f32 || weights.info->packing() != fbs::Packing::panels ||
-        (panel != kernels::kWidePanel && panel != kernels::kSlimPanel)) {
+    const bool floats = weights.info->type() == fbs::ElementType::f32 &&
+                        weights.info->packing() == fbs::Packing::panels &&
+                        (panel == kernels::kWidePanel || panel == kernels::kSlimPanel);
+    const bool bytes = weights.info->type() == fbs::ElementType::s8 &&
+                       weights.info->packing() == fbs::Packing::quads && panel == kernels::kWidePanel;
+    if (!floats && !bytes) {
       fail(place, "expected float weights in panels of " + std::to_string(kernels::kWidePanel) + " or " +
-                      std::to_string(kernels::kSlimPanel));
+                      std::to_string(kernels::kSlimPanel) + ", or 8-bit weights in quads");
     }
     if (weights.dimension(1) != inputs || weights.dimension(0) > kMaximumWidth) {
       fail(place, "weights for " + std::to_string(weights.dimension(1)) + " inputs, but its input has " +
                       std::to_string(inputs));
     }
+    if (bytes && inputs > kMaximumQuantised) fail(place, "too many inputs for 8-bit weights");
+  }
+
+  void resolve_quantisation(const fbs::Step& source, uint64_t width, uint64_t padded,
+                            const std::string& place, PlanStep& step) const {
+    const bool bytes = step.kind == StepKind::dense_s8;
+    if ((source.weights_scale() != nullptr) != bytes || (source.weights_sums() != nullptr) != bytes) {
+      fail(place, "8-bit weights have a scale and sums, others none");
+    }
+    if (!bytes) return;
+    step.weights_scale = vector(source.weights_scale(), width, padded, place);
+    const TensorView& sums = file_.tensor(source.weights_sums()->string_view(), place);
+    if (sums.info->type() != fbs::ElementType::s32 || sums.info->packing() != fbs::Packing::rows ||
+        sums.rank() != 1 || sums.dimension(0) != width || sums.info->padded_columns() != padded) {
+      fail(place, "expected one 32-bit sum of weights an output");
+    }
+    step.weights_sums = sums.s32();
   }
 
   void resolve_epilogue(const fbs::Step& source, uint64_t width, uint64_t padded, const std::string& place,
@@ -165,6 +214,7 @@ class Resolver {
   }
 
   static constexpr uint64_t kMaximumWidth = uint64_t{1} << 20;
+  static constexpr uint64_t kMaximumQuantised = uint64_t{1} << 16;  // leaves 8 bits an activation
   static constexpr uint64_t kMaximumValues = uint64_t{1} << 24;
 
   const ModelFile& file_;

@@ -23,12 +23,18 @@ struct PlanAddend {
   const float* shift = nullptr;
 };
 
+/// What a step does with its input before the epilogue.
+enum class StepKind : uint8_t { activate, dense_f32, dense_s8 };
+
 struct PlanStep {
+  StepKind kind = StepKind::activate;
   uint32_t input = 0;  // values
   uint32_t output = 0;
-  const float* weights = nullptr;  // null: the epilogue alone
+  const void* weights = nullptr;
   const float* bias = nullptr;
   uint32_t panel = 0;
+  const float* weights_scale = nullptr;  // dense_s8
+  const int32_t* weights_sums = nullptr;
   std::vector<PlanAddend> addends;
   bool leaky = false;
   float slope = 0;
@@ -36,10 +42,19 @@ struct PlanStep {
   const float* shift = nullptr;
 };
 
+/// A table of first-layer rows. Rows of all tables are numbered through, in the file's header; the engine's
+/// terms count from a table's first.
+struct RowTable {
+  const void* rows = nullptr;
+  fbs::ElementType type = fbs::ElementType::f32;  // f32, s16 or s8
+  const float* scale = nullptr;                   // of s16 and s8: what one unit stands for, an output each
+  uint64_t first_row = 0;
+  uint64_t count = 0;
+};
+
 struct Plan {
-  const float* rows = nullptr;  // the table of first-layer rows
-  uint64_t row_count = 0;
-  uint64_t stride = 0;  // floats between rows = width of the first layer's sum
+  std::vector<RowTable> tables;
+  uint64_t stride = 0;  // elements between rows = width of the first layer's sum
   const float* bias = nullptr;
   std::vector<Value> values;  // the blocks first
   std::vector<PlanStep> steps;
@@ -47,8 +62,7 @@ struct Plan {
   uint32_t value_floats = 0;  // all values together, blocks side by side as in a row
 };
 
-/// Throws Error where the plan's names, shapes or order make no sense, or a feature's rows lie outside the
-/// table.
+/// Throws Error where the plan's names, shapes or order make no sense.
 Plan resolve_plan(const formats::ModelFile& file);
 
 }  // namespace kinglet

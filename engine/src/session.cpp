@@ -1,5 +1,6 @@
 #include "kinglet/session.h"
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -8,8 +9,8 @@
 #include "kinglet/features/row_features.h"
 
 #include "arena.h"
+#include "first_layer.h"
 #include "model_impl.h"
-#include "sketch.h"
 
 namespace kinglet {
 namespace {
@@ -32,48 +33,64 @@ size_t addend_count(const Plan& plan) {
   return count;
 }
 
-/// Rows that numeric features, flags and embeddings can turn on at once.
-size_t dense_terms(const Layout& layout) {
-  size_t count = layout.flags.size() + layout.embeddings.size();
-  for (const NumericFeature& numeric : layout.numerics) count += layout.encodings[numeric.encoding].values();
-  return count;
+/// Bytes of weights that the steps read, whatever the request.
+uint64_t step_bytes(const Plan& plan) {
+  uint64_t bytes = 0;
+  for (const PlanStep& step : plan.steps) {
+    const uint64_t weights = uint64_t{plan.values[step.input].width} * plan.values[step.output].padded_width;
+    if (step.kind == StepKind::dense_f32) bytes += weights * sizeof(float);
+    if (step.kind == StepKind::dense_s8) bytes += weights;
+  }
+  return bytes;
+}
+
+/// The widest vector that a step quantises.
+size_t quantised_width(const Plan& plan) {
+  size_t width = 0;
+  for (const PlanStep& step : plan.steps) {
+    if (step.kind == StepKind::dense_s8)
+      width = std::max<size_t>(width, plan.values[step.input].padded_width);
+  }
+  return width;
 }
 
 }  // namespace
 
 struct Session::State {
-  explicit State(Model given) : model(std::move(given)), impl(*model.impl_) {
-    sketch.book(impl.layout, arena);
-    const size_t terms_offset = arena.book<kernels::RowTerm>(dense_terms(impl.layout));
+  explicit State(Model given)
+      : model(std::move(given)), impl(*model.impl_), first_layer(impl.layout, impl.plan, *impl.kernels) {
+    first_layer.book(arena);
+    const size_t quantised_offset = arena.book<int16_t>(quantised_width(impl.plan));
     const size_t values_offset = arena.book<float>(impl.plan.value_floats);
     const size_t numerics_offset = arena.book<double>(impl.layout.numerics.size());
     const size_t categories_offset = arena.book<uint32_t>(impl.layout.embeddings.size());
     const size_t addends_offset = arena.book<kernels::Addend>(addend_count(impl.plan));
     arena.allocate();
-    sketch.take(arena);
-    terms = arena.part<kernels::RowTerm>(terms_offset);
+    first_layer.take(arena);
+    quantised = arena.part<int16_t>(quantised_offset);
     values = arena.part<float>(values_offset);
     numerics = arena.part<double>(numerics_offset);
     categories = arena.part<uint32_t>(categories_offset);
     bind_steps(arena.part<kernels::Addend>(addends_offset));
+    bytes_of_steps = step_bytes(impl.plan);
   }
 
   void bind_steps(kernels::Addend* addends);
   Status check(const Request& request) const noexcept;
-  size_t collect_terms(const Request& request) noexcept;
-  void run_first_layer(const Request& request) noexcept;
+  void run_step(const BoundStep& bound) noexcept;
   Status fill_from_row(const Row& row, const formats::HistoryFile& history, const Communities* communities,
                        Request& request) noexcept;
 
   Model model;
   const ModelImpl& impl;
   Arena arena;
-  Sketch sketch;
-  kernels::RowTerm* terms = nullptr;
+  FirstLayer first_layer;
+  int16_t* quantised = nullptr;  // a dense layer's input, in the kernels' own format
   float* values = nullptr;
   double* numerics = nullptr;
   uint32_t* categories = nullptr;
   std::vector<BoundStep> steps;
+  uint64_t bytes_of_steps = 0;
 };
 
 void Session::State::bind_steps(kernels::Addend* addends) {
@@ -104,45 +121,26 @@ Status Session::State::check(const Request& request) const noexcept {
   return Status::ok;
 }
 
-/// The active rows behind the sketch: every numeric feature's encoded values, the flags that are set, the
-/// categories.
-size_t Session::State::collect_terms(const Request& request) noexcept {
-  const Layout& layout = impl.layout;
-  size_t count = 0;
-  for (size_t i = 0; i < layout.numerics.size(); ++i) {
-    const features::Encoding& encoding = layout.encodings[layout.numerics[i].encoding];
-    float encoded[features::kMaximumEncoded];
-    encoding.encode(request.numerics[i], encoded);
-    for (uint32_t k = 0; k < encoding.values(); ++k)
-      terms[count++] = {layout.numerics[i].first_row + k, encoded[k]};
-  }
-  for (size_t i = 0; i < layout.flags.size(); ++i) {
-    if ((request.flags >> i & 1) != 0) terms[count++] = {layout.flags[i].row, 1.0F};
-  }
-  for (size_t i = 0; i < layout.embeddings.size(); ++i) {
-    terms[count++] = {layout.embeddings[i].first_row + request.categories[i], 1.0F};
-  }
-  return count;
-}
-
-void Session::State::run_first_layer(const Request& request) noexcept {
-  const Plan& plan = impl.plan;
-  const Layout& layout = impl.layout;
-  for (uint64_t o = 0; o < plan.stride; ++o) values[o] = plan.bias[o];
-  if (request.tokens.size() > 2) {
-    const std::span<const uint32_t> tokens = request.tokens.subspan(1, request.tokens.size() - 2);
-    const float tweet_scale =
-        layout.norm == fbs::SketchNorm::tweet ? sketch.tweet_scale(layout, tokens) : 0.0F;
-    for (uint32_t d = 0; d < layout.depth; ++d) {
-      const Sketch::Depth active = sketch.depth(layout, tokens, d);
-      if (active.terms.empty()) continue;
-      const float scale = layout.norm == fbs::SketchNorm::tweet ? tweet_scale : active.row_scale();
-      impl.kernels->add_rows_f32(plan.rows, plan.stride, plan.stride, active.terms.data(),
-                                 active.terms.size(), scale, values);
+void Session::State::run_step(const BoundStep& bound) noexcept {
+  const PlanStep& step = *bound.step;
+  switch (step.kind) {
+    case StepKind::activate:
+      impl.kernels->activate_f32(bound.input, bound.outputs, bound.epilogue, bound.output);
+      break;
+    case StepKind::dense_f32:
+      impl.kernels->gemv_f32(static_cast<const float*>(step.weights), step.panel, bound.inputs, bound.outputs,
+                             bound.input, step.bias, bound.epilogue, bound.output);
+      break;
+    case StepKind::dense_s8: {
+      const size_t padded = impl.plan.values[step.input].padded_width;
+      const size_t inputs = (bound.inputs + kernels::kQuad - 1) / kernels::kQuad * kernels::kQuad;
+      const float unit =
+          impl.kernels->quantize(bound.input, padded, kernels::activation_limit(inputs), quantised);
+      impl.kernels->gemv_s8(static_cast<const int8_t*>(step.weights), inputs, bound.outputs, quantised, unit,
+                            step.weights_scale, step.weights_sums, step.bias, bound.epilogue, bound.output);
+      break;
     }
   }
-  const size_t count = collect_terms(request);
-  impl.kernels->add_rows_f32(plan.rows, plan.stride, plan.stride, terms, count, 1.0F, values);
 }
 
 Status Session::State::fill_from_row(const Row& row, const formats::HistoryFile& history,
@@ -180,16 +178,9 @@ const Model& Session::model() const noexcept {
 Status Session::score(const Request& request, Scores& scores) noexcept {
   State& state = *state_;
   if (const Status status = state.check(request); status != Status::ok) return status;
-  state.run_first_layer(request);
-  for (const BoundStep& bound : state.steps) {
-    const PlanStep& step = *bound.step;
-    if (step.weights == nullptr) {
-      state.impl.kernels->activate_f32(bound.input, bound.outputs, bound.epilogue, bound.output);
-    } else {
-      state.impl.kernels->gemv_f32(step.weights, step.panel, bound.inputs, bound.outputs, bound.input,
-                                   step.bias, bound.epilogue, bound.output);
-    }
-  }
+  state.first_layer.reset_bytes();
+  state.first_layer.run(request, state.values);
+  for (const BoundStep& bound : state.steps) state.run_step(bound);
   const float* logits = state.values + state.impl.plan.values[state.impl.plan.output].offset;
   for (size_t i = 0; i < kTargets; ++i) {
     scores.logits[i] = logits[i];
@@ -203,6 +194,16 @@ Status Session::score(const Row& row, const formats::HistoryFile& history, Score
   Request request;
   const Status status = state_->fill_from_row(row, history, communities, request);
   return status == Status::ok ? score(request, scores) : status;
+}
+
+Status Session::request(const Row& row, const formats::HistoryFile& history, Request& request,
+                        const Communities* communities) noexcept {
+  request = {};
+  return state_->fill_from_row(row, history, communities, request);
+}
+
+uint64_t Session::bytes_read() const noexcept {
+  return state_->first_layer.bytes_read() + state_->bytes_of_steps;
 }
 
 std::string_view status_text(Status status) noexcept {

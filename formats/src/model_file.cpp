@@ -16,7 +16,17 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "model files are little-endian and read in place");
 
 uint64_t element_bytes(fbs::ElementType type) {
-  return type == fbs::ElementType::u16 ? 2 : 4;
+  switch (type) {
+    case fbs::ElementType::s8:
+      return 1;
+    case fbs::ElementType::u16:
+    case fbs::ElementType::s16:
+      return 2;
+    case fbs::ElementType::f32:
+    case fbs::ElementType::s32:
+      return 4;
+  }
+  return 0;  // unknown
 }
 
 /// a * b, or an Error where it does not fit 63 bits.
@@ -37,11 +47,13 @@ uint64_t packed_elements(const std::string& file, const std::string& place, cons
   for (const uint64_t dimension : shape) {
     if (dimension == 0) throw Error(file, place, "a dimension is 0");
   }
-  if (tensor.packing() == fbs::Packing::panels) {
+  if (tensor.packing() == fbs::Packing::panels || tensor.packing() == fbs::Packing::quads) {
     const uint32_t panel = tensor.panel();
     if (shape.size() != 2) throw Error(file, place, "packing panels needs the shape [outputs, inputs]");
     if (panel == 0 || panel > 4096) throw Error(file, place, "expected a panel of 1 to 4096 outputs");
-    return multiply(file, place, round_up(file, place, shape.Get(0), panel), shape.Get(1));
+    const uint64_t inputs =
+        tensor.packing() == fbs::Packing::quads ? round_up(file, place, shape.Get(1), 4) : shape.Get(1);
+    return multiply(file, place, round_up(file, place, shape.Get(0), panel), inputs);
   }
   if (tensor.packing() != fbs::Packing::rows) throw Error(file, place, "unknown packing");
   if (shape.size() != 1 && shape.size() != 2) throw Error(file, place, "expected one or two dimensions");
@@ -56,6 +68,13 @@ bool all_zero(std::span<const std::byte> bytes) {
     if (byte != std::byte{0}) return false;
   }
   return true;
+}
+
+/// 8-bit kernels multiply pairs into 16 bits: -128 would overflow.
+bool all_symmetric(const int8_t* values, uint64_t count) {
+  int8_t smallest = 0;
+  for (uint64_t i = 0; i < count; ++i) smallest = values[i] < smallest ? values[i] : smallest;
+  return smallest >= -127;
 }
 
 bool all_finite(const float* values, uint64_t count) {
@@ -86,10 +105,9 @@ std::string to_hex(const Checksum& checksum) {
 
 uint64_t packed_length(const std::string& file, const fbs::Tensor& tensor) {
   const std::string place = "tensor " + tensor.name()->str();
-  if (tensor.type() != fbs::ElementType::f32 && tensor.type() != fbs::ElementType::u16) {
-    throw Error(file, place, "unknown element type");
-  }
-  return multiply(file, place, packed_elements(file, place, tensor), element_bytes(tensor.type()));
+  const uint64_t bytes = element_bytes(tensor.type());
+  if (bytes == 0) throw Error(file, place, "unknown element type");
+  return multiply(file, place, packed_elements(file, place, tensor), bytes);
 }
 
 ModelFile::ModelFile(const std::filesystem::path& path)
@@ -194,6 +212,9 @@ void ModelFile::verify_tensors() const {
     }
     if (tensor.info->type() == fbs::ElementType::f32 && !all_finite(tensor.f32(), tensor.bytes.size() / 4)) {
       throw Error(name_, place, "holds a value that is not finite");
+    }
+    if (tensor.info->type() == fbs::ElementType::s8 && !all_symmetric(tensor.s8(), tensor.bytes.size())) {
+      throw Error(name_, place, "holds -128, expected -127 to 127");
     }
   }
 }

@@ -28,6 +28,14 @@ class Session {
   Status score(const Row& row, const formats::HistoryFile& history, Scores& scores,
                const Communities* communities = nullptr) noexcept;
 
+  /// The request that score() makes of a row, for callers who keep or change it. Its spans point into the row
+  /// and into this session: valid until the next call.
+  Status request(const Row& row, const formats::HistoryFile& history, Request& request,
+                 const Communities* communities = nullptr) noexcept;
+
+  /// Bytes of the model file that the latest score() read: rows of the first layer and weights.
+  uint64_t bytes_read() const noexcept;
+
   const Model& model() const noexcept;
 
  private:

@@ -40,6 +40,9 @@ struct TensorView {
   /// Valid only for the matching element type.
   const float* f32() const noexcept { return reinterpret_cast<const float*>(bytes.data()); }
   const uint16_t* u16() const noexcept { return reinterpret_cast<const uint16_t*>(bytes.data()); }
+  const int8_t* s8() const noexcept { return reinterpret_cast<const int8_t*>(bytes.data()); }
+  const int16_t* s16() const noexcept { return reinterpret_cast<const int16_t*>(bytes.data()); }
+  const int32_t* s32() const noexcept { return reinterpret_cast<const int32_t*>(bytes.data()); }
 };
 
 /// A model file (docs/formats/model.md), opened: the header's checksum, its structure, every tensor's bounds
@@ -65,7 +68,8 @@ class ModelFile {
   /// Throws Error if there is none of that name; `place` says who asks.
   const TensorView& tensor(std::string_view name, std::string_view place) const;
 
-  /// Reads every byte: each tensor's checksum, and that every float is finite. Throws Error.
+  /// Reads every byte: each tensor's checksum, that every float is finite, and that no 8-bit
+  /// integer is -128. Throws Error.
   void verify_tensors() const;
 
  private:

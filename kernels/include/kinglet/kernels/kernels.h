@@ -44,7 +44,7 @@ struct CountTerm {
 /// The largest magnitude of quantised activations for a dense layer of 8-bit weights: what keeps every sum of
 /// `inputs` products within 32 bits, at most 8191.
 constexpr float activation_limit(size_t inputs) noexcept {
-  const size_t limit = 0x7FFF'FFFF / (127 * (inputs == 0 ? 1 : inputs)) - 1;
+  const size_t limit = 0x7FFF'FFFF / (128 * (inputs == 0 ? 1 : inputs)) - 1;
   return limit < 8191 ? static_cast<float>(limit) : 8191.0F;
 }
 

@@ -1,0 +1,156 @@
+#include "first_layer.h"
+
+#include <algorithm>
+
+#include "kinglet/features/encoding.h"
+
+namespace kinglet {
+namespace {
+
+/// Rows that numeric features, flags and embeddings can turn on at once.
+size_t feature_terms(const Layout& layout) {
+  size_t count = layout.flags.size() + layout.embeddings.size();
+  for (const NumericFeature& numeric : layout.numerics) count += layout.encodings[numeric.encoding].values();
+  return count;
+}
+
+uint64_t element_bytes(fbs::ElementType type) {
+  return type == fbs::ElementType::f32 ? 4 : type == fbs::ElementType::s16 ? 2 : 1;
+}
+
+}  // namespace
+
+void FirstLayer::book(Arena& arena) {
+  sketch_.book(layout_, arena);
+  table_terms_ = feature_terms(layout_);
+  sketch_terms_offset_ = arena.book<kernels::RowTerm>(std::max<size_t>(layout_.width, kTokenTerms));
+  terms_offset_ = arena.book<kernels::RowTerm>(plan_.tables.size() * table_terms_);
+  counts_offset_ = arena.book<size_t>(plan_.tables.size());
+  reader_offset_ = arena.book<float>(plan_.stride);
+}
+
+void FirstLayer::take(const Arena& arena) noexcept {
+  sketch_.take(arena);
+  sketch_terms_ = arena.part<kernels::RowTerm>(sketch_terms_offset_);
+  terms_ = arena.part<kernels::RowTerm>(terms_offset_);
+  counts_ = arena.part<size_t>(counts_offset_);
+  reader_ = arena.part<float>(reader_offset_);
+}
+
+void FirstLayer::tweet_part(const Request& request, float* sum) noexcept {
+  std::copy_n(plan_.bias, plan_.stride, sum);
+  if (request.tokens.size() > 2) add_sketch(request.tokens.subspan(1, request.tokens.size() - 2), sum);
+  add_features(request, fbs::Scope::tweet, sum);
+}
+
+void FirstLayer::reader_part(const Request& request, float* sum) noexcept {
+  std::fill_n(sum, plan_.stride, 0.0F);
+  add_features(request, fbs::Scope::reader, sum);
+}
+
+void FirstLayer::add_pair_part(const Request& request, float* sum) noexcept {
+  add_features(request, fbs::Scope::pair, sum);
+}
+
+void FirstLayer::run(const Request& request, float* sum) noexcept {
+  tweet_part(request, sum);
+  reader_part(request, reader_);
+  for (uint64_t o = 0; o < plan_.stride; ++o) sum[o] += reader_[o];
+  add_pair_part(request, sum);
+}
+
+void FirstLayer::add_sketch(std::span<const uint32_t> tokens, float* sum) noexcept {
+  const bool by_tweet = layout_.norm == fbs::SketchNorm::tweet;
+  const float tweet_scale = by_tweet ? sketch_.tweet_scale(layout_, tokens) : 0.0F;
+  if (layout_.token_rows != nullptr) add_token_rows(tokens, tweet_scale, sum);
+  for (uint32_t d = 0; d < layout_.depth; ++d) {
+    const Sketch::Depth active = sketch_.depth(layout_, tokens, d, Sketch::Tokens::without_rows);
+    if (!active.terms.empty()) add_counts(active.terms, by_tweet ? tweet_scale : active.row_scale(), sum);
+  }
+}
+
+void FirstLayer::add_token_rows(std::span<const uint32_t> tokens, float scale, float* sum) noexcept {
+  size_t count = 0;
+  const RowPlace place = layout_.token_row_place;
+  for (const uint32_t token : tokens) {
+    if (!layout_.has_row(token)) continue;
+    sketch_terms_[count++] = {place.row + static_cast<uint32_t>(layout_.token_rows[token]), 1.0F};
+    if (count < kTokenTerms) continue;
+    add_terms(place.table, {sketch_terms_, count}, scale, sum);
+    count = 0;
+  }
+  if (count != 0) add_terms(place.table, {sketch_terms_, count}, scale, sum);
+}
+
+void FirstLayer::add_counts(std::span<const kernels::CountTerm> counts, float scale, float* sum) noexcept {
+  const RowTable& table = plan_.tables[layout_.sketch_rows.table];
+  if (table.type == fbs::ElementType::s8) {
+    kernels_.add_rows_s8(static_cast<const int8_t*>(table.rows), plan_.stride, plan_.stride, counts.data(),
+                         counts.size(), scale, table.scale, sum);
+    bytes_read_ += counts.size() * plan_.stride;
+    return;
+  }
+  for (size_t t = 0; t < counts.size(); ++t) {
+    sketch_terms_[t] = {counts[t].row, static_cast<float>(counts[t].count)};  // exact: at most 2^24
+  }
+  add_terms(layout_.sketch_rows.table, {sketch_terms_, counts.size()}, scale, sum);
+}
+
+void FirstLayer::add_terms(uint32_t table_number, std::span<const kernels::RowTerm> terms, float scale,
+                           float* sum) noexcept {
+  const RowTable& table = plan_.tables[table_number];
+  if (table.type == fbs::ElementType::s16) {
+    kernels_.add_rows_s16(static_cast<const int16_t*>(table.rows), plan_.stride, plan_.stride, terms.data(),
+                          terms.size(), scale, table.scale, sum);
+  } else {
+    kernels_.add_rows_f32(static_cast<const float*>(table.rows), plan_.stride, plan_.stride, terms.data(),
+                          terms.size(), scale, sum);
+  }
+  bytes_read_ += terms.size() * plan_.stride * element_bytes(table.type);
+}
+
+void FirstLayer::add_features(const Request& request, fbs::Scope scope, float* sum) noexcept {
+  collect(request, scope);
+  for (uint32_t table = 0; table < plan_.tables.size(); ++table) {
+    if (counts_[table] != 0) add_terms(table, {terms_ + table * table_terms_, counts_[table]}, 1.0F, sum);
+  }
+}
+
+void FirstLayer::push(RowPlace place, uint32_t offset, float weight) noexcept {
+  terms_[place.table * table_terms_ + counts_[place.table]++] = {place.row + offset, weight};
+}
+
+void FirstLayer::collect(const Request& request, fbs::Scope scope) noexcept {
+  std::fill_n(counts_, plan_.tables.size(), size_t{0});
+  for (size_t i = 0; i < layout_.numerics.size(); ++i) {
+    if (layout_.numerics[i].scope == scope) collect_numeric(layout_.numerics[i], request.numerics[i]);
+  }
+  for (size_t i = 0; i < layout_.flags.size(); ++i) {
+    const FlagFeature& flag = layout_.flags[i];
+    if (flag.scope == scope && (request.flags >> i & 1) != 0) push(flag.rows, 0, 1.0F);
+  }
+  for (size_t i = 0; i < layout_.embeddings.size(); ++i) {
+    const EmbeddingFeature& embedding = layout_.embeddings[i];
+    if (embedding.scope == scope) push(embedding.rows, request.categories[i], 1.0F);
+  }
+}
+
+void FirstLayer::collect_numeric(const NumericFeature& numeric, double value) noexcept {
+  if (layout_.zero_in_bias && value == 0) return;
+  const auto& values = numeric.table_values;
+  const auto found = std::lower_bound(values.begin(), values.end(), value);
+  if (found != values.end() && *found == value) {
+    push(numeric.table_rows, static_cast<uint32_t>(found - values.begin()), 1.0F);
+    return;
+  }
+  const features::Encoding& encoding = layout_.encodings[numeric.encoding];
+  const std::vector<float>& at_zero = layout_.at_zero[numeric.encoding];
+  float encoded[features::kMaximumEncoded];
+  encoding.encode(value, encoded);
+  for (uint32_t k = 0; k < encoding.values(); ++k) {
+    const float weight = layout_.zero_in_bias ? encoded[k] - at_zero[k] : encoded[k];
+    if (weight != 0) push(numeric.rows, k, weight);
+  }
+}
+
+}  // namespace kinglet

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "kinglet/kernels/kernels.h"
+#include "kinglet/request.h"
+
+#include "arena.h"
+#include "layout.h"
+#include "plan.h"
+#include "sketch.h"
+
+namespace kinglet {
+
+/// The first layer's sum of one request, as active rows of the plan's tables, in three parts: the tweet's,
+/// the reader's, the pair's (docs/numerics.md). Scratch for one session.
+class FirstLayer {
+ public:
+  FirstLayer(const Layout& layout, const Plan& plan, const kernels::KernelTable& kernels)
+      : layout_(layout), plan_(plan), kernels_(kernels) {}
+  void book(Arena& arena);
+  void take(const Arena& arena) noexcept;
+
+  /// sum[stride] = bias + sketch + the tweet's features.
+  void tweet_part(const Request& request, float* sum) noexcept;
+  /// sum[stride] = the reader's features.
+  void reader_part(const Request& request, float* sum) noexcept;
+  /// Adds the pair's features.
+  void add_pair_part(const Request& request, float* sum) noexcept;
+  /// sum = tweet_part + reader_part + pair's part, in this order.
+  void run(const Request& request, float* sum) noexcept;
+
+  /// Bytes of the model's tables read since the last reset.
+  uint64_t bytes_read() const noexcept { return bytes_read_; }
+  void reset_bytes() noexcept { bytes_read_ = 0; }
+
+ private:
+  /// Tokens whose own rows are added in one call.
+  static constexpr size_t kTokenTerms = 256;
+
+  void add_sketch(std::span<const uint32_t> tokens, float* sum) noexcept;
+  void add_token_rows(std::span<const uint32_t> tokens, float scale, float* sum) noexcept;
+  void add_counts(std::span<const kernels::CountTerm> counts, float scale, float* sum) noexcept;
+  void add_terms(uint32_t table, std::span<const kernels::RowTerm> terms, float scale, float* sum) noexcept;
+  void add_features(const Request& request, fbs::Scope scope, float* sum) noexcept;
+  void collect(const Request& request, fbs::Scope scope) noexcept;
+  void collect_numeric(const NumericFeature& numeric, double value) noexcept;
+  void push(RowPlace place, uint32_t offset, float weight) noexcept;
+
+  const Layout& layout_;
+  const Plan& plan_;
+  const kernels::KernelTable& kernels_;
+  Sketch sketch_;
+  uint64_t bytes_read_ = 0;
+  size_t table_terms_ = 0;  // capacity of each table's terms
+  size_t sketch_terms_offset_ = 0;
+  size_t terms_offset_ = 0;
+  size_t counts_offset_ = 0;
+  size_t reader_offset_ = 0;
+  kernels::RowTerm* sketch_terms_ = nullptr;  // a depth's, or tokens'
+  kernels::RowTerm* terms_ = nullptr;         // [tables][table_terms_]
+  size_t* counts_ = nullptr;                  // [tables]: terms in use
+  float* reader_ = nullptr;                   // [stride]
+};
+
+}  // namespace kinglet
