@@ -31,6 +31,7 @@ int run(int argc, char** argv) {
   kinglet::cli::add_history(app);
   kinglet::cli::add_features(app);
   kinglet::cli::add_score(app);
+  kinglet::cli::add_bench(app);
   kinglet::cli::add_evaluate(app);
   kinglet::cli::add_simulate(app);
 #ifdef KINGLET_TRAIN

@@ -14,6 +14,7 @@ void add_verify(CLI::App& app);
 void add_history(CLI::App& app);
 void add_features(CLI::App& app);
 void add_score(CLI::App& app);
+void add_bench(CLI::App& app);
 void add_evaluate(CLI::App& app);
 void add_simulate(CLI::App& app);
 // With KINGLET_TRAIN.

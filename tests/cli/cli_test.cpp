@@ -39,6 +39,8 @@ const std::vector<Verb>& verbs() {
       {{"history", "build"}, {"--train", "--valid", "--holdout-every", "--memory", "--output"}},
       {{"features"}, {"--train", "--valid", "--holdout-every", "--split", "--output"}},
       {{"score"}, {"--model", "--history", "--output"}},
+      {{"bench"},
+       {"--model", "--history", "--json", "--isa", "--rounds", "--minimum-tokens", "--max-rows", "--repeat"}},
   };
   return all;
 }

@@ -1,0 +1,166 @@
+#include <memory>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "kinglet/formats/error.h"
+#include "kinglet/latency/latency.h"
+#include "kinglet/latency/lines.h"
+
+#include "progress.h"
+#include "verbs.h"
+
+namespace kinglet::cli {
+namespace {
+
+using latency::Quantiles;
+using latency::Report;
+using nlohmann::ordered_json;
+
+struct Arguments {
+  std::filesystem::path model;
+  std::filesystem::path history;
+  std::vector<std::filesystem::path> rows;
+  std::string isa;
+  latency::LineChoice choice{.maximum = 1'000};
+  latency::Options options;
+  bool json = false;
+};
+
+template <typename Value>
+ordered_json or_null(const std::optional<Value>& value) {
+  return value ? ordered_json(*value) : ordered_json();
+}
+
+void add_quantiles(const Quantiles& quantiles, ordered_json& json) {
+  json["min_us"] = or_null(quantiles.minimum);
+  json["p50_us"] = or_null(quantiles.p50);
+  json["p90_us"] = or_null(quantiles.p90);
+  json["p99_us"] = or_null(quantiles.p99);
+  json["p999_us"] = or_null(quantiles.p999);
+  json["samples"] = quantiles.samples;
+}
+
+ordered_json quantiles_json(const Quantiles& quantiles) {
+  ordered_json json;
+  add_quantiles(quantiles, json);
+  return json;
+}
+
+ordered_json report_json(const Arguments& arguments, const Report& report) {
+  ordered_json json = {{"model", arguments.model.string()},
+                       {"precision", report.precision},
+                       {"layout", report.layout},
+                       {"model_bytes", report.model_bytes},
+                       {"cpu", report.cpu},
+                       {"instruction_set", kernels::isa_name(report.isa)},
+                       {"rows", report.rows},
+                       {"rounds", arguments.options.rounds}};
+  add_quantiles(report.warm, json);
+  for (size_t i = 0; i < report.stages.size(); ++i) {
+    json["stages"][std::string(latency::kStageNames[i])] = quantiles_json(report.stages[i]);
+  }
+  json["cold"] = quantiles_json(report.cold);
+  json["load"] = quantiles_json(report.load);
+  json["bytes_touched"] = or_null(report.bytes_touched);
+  json["bandwidth_share"] = or_null(report.bandwidth_share);
+  json["probe"] = {{"bytes", report.probe_bytes}, {"gb_per_s", report.probe_gb_per_s}};
+  json["allocations"] = or_null(report.allocations);
+  json["repeat"] = nullptr;
+  if (report.steadiness) {
+    json["repeat"] = {{"score", quantiles_json(report.steadiness->score)},
+                      {"loop", quantiles_json(report.steadiness->loop)},
+                      {"ratio", or_null(report.steadiness->ratio)}};
+  }
+  return json;
+}
+
+std::string time_text(const std::optional<double>& microseconds) {
+  return microseconds ? fmt::format("{:.1f}", *microseconds) : "-";
+}
+
+void print_times(std::string_view name, const Quantiles& quantiles) {
+  fmt::print("{:<14}{:>9}{:>11}{:>11}{:>11}{:>11}{:>11}\n", name, quantiles.samples,
+             time_text(quantiles.minimum), time_text(quantiles.p50), time_text(quantiles.p90),
+             time_text(quantiles.p99), time_text(quantiles.p999));
+}
+
+void print_text(const Arguments& arguments, const Report& report) {
+  fmt::print("{}: {}, layout {}, {} bytes\n", arguments.model.string(), report.precision, report.layout,
+             report.model_bytes);
+  fmt::print("{}, kernels for {}; {} rows, {} rounds\n\n", report.cpu, kernels::isa_name(report.isa),
+             report.rows, arguments.options.rounds);
+  fmt::print("{:<14}{:>9}{:>11}{:>11}{:>11}{:>11}{:>11}\n", "microseconds", "samples", "min", "p50", "p90",
+             "p99", "p99.9");
+  print_times("a row, warm", report.warm);
+  for (size_t i = 0; i < report.stages.size(); ++i) {
+    print_times(fmt::format("  {}", latency::kStageNames[i]), report.stages[i]);
+  }
+  print_times("a row, cold", report.cold);
+  print_times("open and score", report.load);
+  if (report.steadiness) {
+    print_times("one row again", report.steadiness->score);
+    print_times("a plain loop", report.steadiness->loop);
+    if (report.steadiness->ratio) {
+      fmt::print("p99.9 / p50 of one row over that of the loop: {:.2f}\n", *report.steadiness->ratio);
+    }
+  }
+  fmt::print("\nreading {:.1f} MB of the model again and again: {:.1f} GB/s\n",
+             static_cast<double>(report.probe_bytes) * 1e-6, report.probe_gb_per_s);
+  if (report.bytes_touched && report.bandwidth_share) {
+    fmt::print("a score touches {:.2f} MB of it, at {:.0f} % of that speed\n", *report.bytes_touched * 1e-6,
+               *report.bandwidth_share * 100);
+  }
+  if (report.allocations) fmt::print("calls of malloc and free while scoring: {}\n", *report.allocations);
+}
+
+void run(Arguments& arguments) {
+  if (!arguments.isa.empty()) {
+    arguments.options.isa = kernels::isa_from_name(arguments.isa);
+    if (!arguments.options.isa) throw Error("--isa", "", "no such instruction set: " + arguments.isa);
+  }
+  Progress progress;
+  const auto lines = latency::read_lines(arguments.rows, arguments.choice, progress.function());
+  const Report report =
+      latency::measure(arguments.model, arguments.history, lines, arguments.options, progress.function());
+  progress.finish();
+  if (arguments.json) {
+    fmt::print("{}\n", report_json(arguments, report).dump(2));
+  } else {
+    print_text(arguments, report);
+  }
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app) {
+  CLI::App* verb = app.add_subcommand("bench", "Measure how long this model takes for a row on this machine");
+  auto arguments = std::make_shared<Arguments>();
+  verb->add_option("--model", arguments->model, "Model file")->required();
+  verb->add_option("--history", arguments->history, "History file")->required();
+  verb->add_option("rows", arguments->rows, "Files, or folders of part-* files")->required();
+  verb->add_option("--isa", arguments->isa, "Instruction set: scalar, sse42, avx2, ... [the fastest here]");
+  verb->add_option("--rounds", arguments->options.rounds, "How often all rows are gone through")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1'000'000));
+  verb->add_option("--minimum-tokens", arguments->choice.minimum_tokens,
+                   "Only rows of at least so many tokens")
+      ->capture_default_str();
+  verb->add_flag("--different-tweets", arguments->choice.different_tweets,
+                 "Only the first row of each tweet");
+  verb->add_option("--max-rows", arguments->choice.maximum, "The first so many rows of these")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1'000'000'000));
+  verb->add_option("--cold-rows", arguments->options.cold_rows, "How many rows are also measured cold")
+      ->capture_default_str();
+  verb->add_option("--loads", arguments->options.loads, "How often the model is opened for a first score")
+      ->capture_default_str();
+  verb->add_option("--repeat", arguments->options.repeats,
+                   "Also score the first row so often, in turns with a plain loop")
+      ->capture_default_str();
+  verb->add_flag("--json", arguments->json, "Report as JSON");
+  verb->callback([arguments] { run(*arguments); });
+}
+
+}  // namespace kinglet::cli

@@ -1,0 +1,245 @@
+#include <algorithm>
+#include <chrono>
+#include <span>
+#include <utility>
+
+#include "kinglet/formats/error.h"
+#include "kinglet/formats/history_file.h"
+#include "kinglet/formats/row_reader.h"
+#include "kinglet/latency/latency.h"
+#include "kinglet/latency/request_maker.h"
+#include "kinglet/session.h"
+
+#include "allocations.h"
+#include "machine.h"
+
+namespace kinglet::latency {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double microseconds(Clock::duration time) {
+  return std::chrono::duration<double, std::micro>(time).count();
+}
+
+/// Times of one kind; memory for all of them is booked before the first.
+class Times {
+ public:
+  explicit Times(size_t count) { times_.reserve(count); }
+  void add(Clock::duration time) { times_.push_back(microseconds(time)); }
+  Quantiles quantiles() { return quantiles_of(times_); }
+
+ private:
+  std::vector<double> times_;
+};
+
+/// What a service holds: model, history, a thread's session and parser.
+class Service {
+ public:
+  Service(const std::filesystem::path& model, const std::filesystem::path& history, const Options& options)
+      : model_(Model::open(model, {.isa = options.isa})),
+        history_(history),
+        session_(model_),
+        maker_(model_) {}
+
+  const Model& model() const { return model_; }
+  const formats::HistoryFile& history() const { return history_; }
+
+  /// A row's bytes to its probabilities.
+  bool answer(const std::string& line) noexcept {
+    return parser_.parse(line, row_, error_) && session_.score(row_, history_, scores_) == Status::ok;
+  }
+
+  /// The same with a look at the clock after each of kStageNames.
+  std::array<Clock::time_point, kStageNames.size()> answer_in_stages(const std::string& line) noexcept {
+    static_cast<void>(parser_.parse(line, row_, error_));
+    const auto parsed = Clock::now();
+    const Request request = maker_.make(row_, history_);
+    const auto made = Clock::now();
+    static_cast<void>(session_.score(request, scores_));
+    return {parsed, made, Clock::now()};
+  }
+
+  /// Throws Error where the model cannot score a row.
+  void check(const std::string& line) {
+    parser_.parse(line, row_);
+    const Status status = session_.score(row_, history_, scores_);
+    if (status != Status::ok) throw Error(model_.file().path(), "", status_text(status));
+  }
+
+  /// A row's fields; valid until the next call of any of these.
+  const Row& parsed(const std::string& line) {
+    parser_.parse(line, row_);
+    return row_;
+  }
+  Session& session() { return session_; }
+
+ private:
+  Model model_;
+  formats::HistoryFile history_;
+  Session session_;
+  RequestMaker maker_;
+  formats::RowParser parser_;
+  Row row_;
+  formats::RowError error_;
+  Scores scores_;
+};
+
+class Measurement {
+ public:
+  Measurement(Service& service, const std::vector<std::string>& lines, const Options& options,
+              const ProgressFn& progress)
+      : service_(service),
+        lines_(lines),
+        options_(options),
+        progress_(progress),
+        warm_(lines.size() * options.rounds),
+        stages_{Times(lines.size() * options.rounds), Times(lines.size() * options.rounds),
+                Times(lines.size() * options.rounds)},
+        probe_(service.model().file().bytes()) {}
+
+  void run(Report& report) {
+    warm_up();
+    for (size_t round = 0; round < options_.rounds; ++round) {
+      one_round();
+      probes_.push_back(streaming_gb_per_s(probe_));
+    }
+    report.warm = warm_.quantiles();
+    for (size_t i = 0; i < stages_.size(); ++i) report.stages[i] = stages_[i].quantiles();
+    report.allocations = allocations_;
+    report.cold = cold();
+    report.load = load();
+    if (options_.repeats > 0) report.steadiness = steadiness();
+    report.probe_bytes = probe_.size();
+    report.probe_gb_per_s = *quantiles_of(probes_).p50;
+    if (report.bytes_touched) {
+      const double gb_per_s = *report.bytes_touched / *report.stages.back().p50 * 1e-3;
+      report.bandwidth_share = gb_per_s / report.probe_gb_per_s;
+    }
+  }
+
+ private:
+  void tell(std::string_view stage, size_t done, size_t total, std::string_view unit) const {
+    if (progress_) progress_(stage, done, total, unit);
+  }
+
+  void warm_up() {
+    for (size_t i = 0; i < lines_.size(); ++i) {
+      tell("warming up", i, lines_.size(), "rows");
+      service_.check(lines_[i]);
+    }
+  }
+
+  void one_round() {
+    const size_t total = 2 * lines_.size() * options_.rounds;
+    for (const std::string& line : lines_) {
+      tell("measuring", done_++, total, "rows");
+      const std::optional<uint64_t> before = heap_calls();
+      const auto start = Clock::now();
+      service_.answer(line);
+      warm_.add(Clock::now() - start);
+      if (before) allocations_ = allocations_.value_or(0) + (*heap_calls() - *before);
+    }
+    for (const std::string& line : lines_) {
+      tell("measuring", done_++, total, "rows");
+      auto start = Clock::now();
+      const auto ends = service_.answer_in_stages(line);
+      for (size_t i = 0; i < ends.size(); ++i) stages_[i].add(ends[i] - std::exchange(start, ends[i]));
+    }
+  }
+
+  Quantiles cold() const {
+    const size_t count = std::min(options_.cold_rows, lines_.size());
+    Times times(count);
+    if (count == 0) return times.quantiles();
+    const CacheSweeper caches;
+    for (size_t i = 0; i < count; ++i) {
+      tell("measuring cold", i, count, "rows");
+      caches.sweep();
+      const auto start = Clock::now();
+      service_.answer(lines_[i]);
+      times.add(Clock::now() - start);
+    }
+    return times.quantiles();
+  }
+
+  Quantiles load() const {
+    Times times(options_.loads);
+    Scores scores;
+    const Row& row = service_.parsed(lines_.front());
+    for (size_t i = 0; i < options_.loads; ++i) {
+      tell("opening", i, options_.loads, "times");
+      const auto start = Clock::now();
+      const Model model = Model::open(service_.model().file().path(), {.isa = options_.isa});
+      Session session(model);
+      session.score(row, service_.history(), scores);
+      times.add(Clock::now() - start);
+    }
+    return times.quantiles();
+  }
+
+  Steadiness steadiness() const {
+    const Row& row = service_.parsed(lines_.front());
+    Scores scores;
+    const auto score = [&] { service_.session().score(row, service_.history(), scores); };
+    const uint64_t steps = spin_steps(median_of(score));
+    Times scored(options_.repeats);
+    Times spun(options_.repeats);
+    for (size_t i = 0; i < options_.repeats; ++i) {
+      tell("repeating a row", i, options_.repeats, "times");
+      const auto start = Clock::now();
+      score();
+      const auto middle = Clock::now();
+      spin(steps);
+      spun.add(Clock::now() - middle);
+      scored.add(middle - start);
+    }
+    Steadiness found{scored.quantiles(), spun.quantiles(), std::nullopt};
+    if (found.score.p999) {
+      found.ratio = (*found.score.p999 / *found.score.p50) / (*found.loop.p999 / *found.loop.p50);
+    }
+    return found;
+  }
+
+  template <typename Work>
+  static double median_of(const Work& work) {
+    constexpr size_t kTrials = 101;
+    Times times(kTrials);
+    for (size_t i = 0; i < kTrials; ++i) {
+      const auto start = Clock::now();
+      work();
+      times.add(Clock::now() - start);
+    }
+    return *times.quantiles().p50;
+  }
+
+  Service& service_;
+  const std::vector<std::string>& lines_;
+  const Options& options_;
+  const ProgressFn& progress_;
+  Times warm_;
+  std::array<Times, kStageNames.size()> stages_;
+  std::span<const std::byte> probe_;
+  std::vector<double> probes_;
+  std::optional<uint64_t> allocations_;
+  size_t done_ = 0;
+};
+
+}  // namespace
+
+Report measure(const std::filesystem::path& model, const std::filesystem::path& history,
+               const std::vector<std::string>& lines, const Options& options, const ProgressFn& progress) {
+  Service service(model, history, options);
+  const fbs::Model& header = service.model().file().header();
+  Report report;
+  report.cpu = cpu_name();
+  report.isa = service.model().isa();
+  report.precision = header.precision()->str();
+  report.layout = header.layout()->name()->str();
+  report.model_bytes = service.model().file().file_length();
+  report.rows = lines.size();
+  Measurement(service, lines, options, progress).run(report);
+  return report;
+}
+
+}  // namespace kinglet::latency
