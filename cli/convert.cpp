@@ -1,6 +1,8 @@
 #include "kinglet/converter/convert.h"
 
+#include <map>
 #include <memory>
+#include <string>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -76,6 +78,15 @@ void run(const Arguments& arguments) {
   }
 }
 
+void add_precision(CLI::App& verb, converter::Precision& precision) {
+  std::map<std::string, converter::Precision> names;
+  for (size_t i = 0; i < converter::kPrecisionNames.size(); ++i)
+    names.emplace(converter::kPrecisionNames[i], static_cast<converter::Precision>(i));
+  verb.add_option("--precision", precision, "What the model file holds: fp32 (the default) or int8")
+      ->transform(CLI::CheckedTransformer(names))
+      ->option_text("fp32|int8");
+}
+
 }  // namespace
 
 void add_convert(CLI::App& app) {
@@ -95,6 +106,7 @@ void add_convert(CLI::App& app) {
   verb->add_flag("--communities", options.features.communities,
                  "The network has the community features (77 numeric, 16 flags)");
   arguments->features.add_to(*verb);
+  add_precision(*verb, options.precision);
   verb->add_flag("--strict", options.strict, "Refuse tensors that the network does not use");
   verb->add_flag("--json", arguments->json, "Report as JSON");
   verb->callback([arguments] { run(*arguments); });

@@ -16,6 +16,10 @@
 namespace kinglet::converter {
 namespace {
 
+std::string precision_name(Precision precision) {
+  return std::string(kPrecisionNames[static_cast<size_t>(precision)]);
+}
+
 std::unique_ptr<fbs::SourceT> source_of(const std::string& role, const std::string& format,
                                         const std::filesystem::path& path) {
   const formats::MappedFile file(path);
@@ -83,9 +87,9 @@ void add_provenance(const ConvertOptions& options, const std::string& weights_fo
                     fbs::ModelT& header) {
   header.provenance = std::make_unique<fbs::ProvenanceT>();
   header.provenance->converter = "kinglet " KINGLET_VERSION;
-  header.provenance->options = "precision=fp32 depth=" + std::to_string(sketch.depth) +
-                               " width=" + std::to_string(sketch.width) +
-                               " layout=" + options.features.name();
+  header.provenance->options =
+      "precision=" + precision_name(options.precision) + " depth=" + std::to_string(sketch.depth) +
+      " width=" + std::to_string(sketch.width) + " layout=" + options.features.name();
   header.provenance->sources.push_back(source_of("weights", weights_format, options.weights));
   header.provenance->sources.push_back(source_of("codebook", "json", options.codebook));
   header.provenance->sources.push_back(source_of("languages", "json or pickle", options.languages));
@@ -140,10 +144,12 @@ ConvertReport convert(const ConvertOptions& options, const std::filesystem::path
   InputLayout layout = build_layout(network, options.features, sketch);
   TensorPack pack;
   fbs::ModelT header;
-  header.precision = "fp32";
+  header.precision = precision_name(options.precision);
   header.parameters = network.parameters;
   for (const std::string_view target : kTargetNames) header.targets.emplace_back(target);
-  header.plan = fold_dense_plan(network, layout, pack);
+  const FrequentValues frequent(layout.layout->numerics.size());
+  header.plan = options.precision == Precision::int8 ? fold_dense_s8(network, layout, frequent, pack)
+                                                     : fold_dense_f32(network, layout, frequent, pack);
   header.layout = std::move(layout.layout);
   header.codebook = "codebook";
   pack.add_codes("codebook", codes.size() / sketch.depth, sketch.depth, codes);

@@ -13,69 +13,6 @@ uint64_t round_up(uint64_t value, uint64_t step) {
   return (value + step - 1) / step * step;
 }
 
-/// The table of first-layer rows: row r of an input's column of l1, then of projection, each padded to whole
-/// panels.
-class RowTable {
- public:
-  RowTable(const Network& network, const InputLayout& layout)
-      : network_(network),
-        padded_(round_up(network.hidden(), kernels::kWidePanel)),
-        rows_(layout.rows),
-        values_(rows_ * stride()) {
-    fill_block(network.l1, layout, 0);
-    fill_block(network.projection, layout, padded_);
-  }
-
-  uint64_t padded() const { return padded_; }
-  uint64_t stride() const { return 2 * padded_; }
-
-  void move_into(TensorPack& pack) { pack.add_rows("first_layer.rows", rows_, stride(), std::move(values_)); }
-
-  void add_bias(TensorPack& pack) const {
-    std::vector<double> bias(stride());
-    std::copy(network_.l1.bias.begin(), network_.l1.bias.end(), bias.begin());
-    std::copy(network_.projection.bias.begin(), network_.projection.bias.end(),
-              bias.begin() + static_cast<std::ptrdiff_t>(padded_));
-    pack.add_vector("first_layer.bias", bias, stride());
-  }
-
- private:
-  void fill_block(const Linear& linear, const InputLayout& layout, uint64_t column) {
-    for (uint64_t o = 0; o < linear.outputs; ++o) {
-      const double* weight = linear.weight.data() + o * linear.inputs;
-      for (uint64_t i = 0; i < layout.plain_inputs; ++i) {
-        values_[i * stride() + column + o] = to_float(weight[i], "first_layer.rows");
-      }
-    }
-    uint64_t input = layout.plain_inputs;
-    uint64_t row = layout.plain_inputs;
-    for (const EmbeddingTable* table : {&network_.language, &network_.hour, &network_.day}) {
-      fill_embedding(linear, *table, input, row, column);
-      input += table->dimensions;
-      row += table->categories;
-    }
-  }
-
-  /// A category's row is its embedding multiplied by the columns that read it.
-  void fill_embedding(const Linear& linear, const EmbeddingTable& table, uint64_t input, uint64_t row,
-                      uint64_t column) {
-    for (uint64_t c = 0; c < table.categories; ++c) {
-      for (uint64_t o = 0; o < linear.outputs; ++o) {
-        double sum = 0;
-        for (uint64_t e = 0; e < table.dimensions; ++e) {
-          sum += table.weight[c * table.dimensions + e] * linear.weight[o * linear.inputs + input + e];
-        }
-        values_[(row + c) * stride() + column + o] = to_float(sum, "first_layer.rows");
-      }
-    }
-  }
-
-  const Network& network_;
-  uint64_t padded_;
-  uint64_t rows_;
-  std::vector<float> values_;
-};
-
 /// W (scale * a + shift) + b = (W scale) a + (b + W shift).
 Linear fold_norm(const Linear& linear, const Norm& norm) {
   Linear folded = linear;
@@ -89,9 +26,27 @@ Linear fold_norm(const Linear& linear, const Norm& norm) {
   return folded;
 }
 
-void add_linear(TensorPack& pack, const std::string& name, const Linear& linear, uint32_t panel) {
+/// b + W mean: the bias of a layer that reads its input less the mean.
+std::vector<double> bias_with_mean(const Linear& linear, const Norm& norm) {
+  std::vector<double> bias = linear.bias;
+  for (uint64_t o = 0; o < linear.outputs; ++o) {
+    for (uint64_t i = 0; i < linear.inputs; ++i)
+      bias[o] += linear.weight[o * linear.inputs + i] * norm.mean[i];
+  }
+  return bias;
+}
+
+void add_f32(TensorPack& pack, const std::string& name, const Linear& linear, uint32_t panel) {
   pack.add_panels(name + ".weights", linear.weight, linear.outputs, linear.inputs, panel);
   pack.add_vector(name + ".bias", linear.bias, round_up(linear.outputs, panel));
+}
+
+/// A hidden layer that reads normalised values less their mean; `bias` holds the mean's share.
+void add_s8(TensorPack& pack, const std::string& name, const Linear& linear,
+            const std::vector<double>& bias) {
+  constexpr uint32_t kPanel = kernels::kWidePanel;
+  pack.add_quads(name + ".weights", linear.weight, linear.outputs, linear.inputs, kPanel);
+  pack.add_vector(name + ".bias", bias, round_up(linear.outputs, kPanel));
 }
 
 std::unique_ptr<fbs::BlockT> block(const std::string& name, uint64_t offset, uint64_t width) {
@@ -125,28 +80,13 @@ std::unique_ptr<fbs::StepT> hidden_step(const std::string& name, const std::stri
   return step;
 }
 
-}  // namespace
-
-std::unique_ptr<fbs::PlanT> fold_dense_plan(const Network& network, const InputLayout& layout,
-                                            TensorPack& pack) {
-  RowTable table(network, layout);
-  const uint64_t hidden = network.hidden();
-  const uint64_t padded = table.padded();
-  table.add_bias(pack);
-  table.move_into(pack);
-  pack.add_vector("hidden1.scale", network.norms[0].scale, padded);
-  pack.add_vector("hidden1.shift", network.norms[0].shift, padded);
-  add_linear(pack, "hidden2", fold_norm(network.l2, network.norms[0]), kernels::kWidePanel);
-  add_linear(pack, "hidden3", fold_norm(network.l3, network.norms[1]), kernels::kWidePanel);
-  add_linear(pack, "hidden4", fold_norm(network.l4, network.norms[2]), kernels::kWidePanel);
-  add_linear(pack, "logits", fold_norm(network.output, network.norms[3]), kernels::kSlimPanel);
-
+/// Blocks and steps; what the steps read is left to the caller.
+std::unique_ptr<fbs::PlanT> dense_plan(uint64_t hidden, uint64_t block_width) {
   auto plan = std::make_unique<fbs::PlanT>();
   plan->name = "dense";
-  plan->rows = "first_layer.rows";
   plan->bias = "first_layer.bias";
   plan->blocks.push_back(block("l1", 0, hidden));
-  plan->blocks.push_back(block("projection", padded, hidden));
+  plan->blocks.push_back(block("projection", block_width, hidden));
   auto hidden1 = std::make_unique<fbs::StepT>();
   hidden1->name = "hidden1";
   hidden1->input = "l1";
@@ -155,10 +95,93 @@ std::unique_ptr<fbs::PlanT> fold_dense_plan(const Network& network, const InputL
   plan->steps.push_back(hidden_step("hidden2", "hidden1", "projection"));
   plan->steps.push_back(hidden_step("hidden3", "hidden2", "projection"));
   plan->steps.push_back(hidden_step("hidden4", "hidden3", "hidden1"));
-  plan->steps.back()->addends[0]->scale = "hidden1.scale";
-  plan->steps.back()->addends[0]->shift = "hidden1.shift";
   plan->steps.push_back(dense_step("logits", "hidden4"));
   plan->output = "logits";
+  return plan;
+}
+
+void add_more_rows(fbs::PlanT& plan, const std::string& name) {
+  plan.more_rows.push_back(std::make_unique<fbs::MoreRowsT>());
+  plan.more_rows.back()->rows = name;
+  plan.more_rows.back()->scale = name + ".scale";
+}
+
+uint64_t count_of(const FrequentValues& frequent) {
+  uint64_t count = 0;
+  for (const std::vector<double>& values : frequent) count += values.size();
+  return count;
+}
+
+/// The step's normalisation, less its mean.
+void normalise(fbs::StepT& step, const Norm& norm, uint64_t padded, TensorPack& pack) {
+  std::vector<double> shift = norm.shift;
+  for (size_t i = 0; i < shift.size(); ++i) shift[i] -= norm.mean[i];
+  step.scale = step.name + ".scale";
+  step.shift = step.name + ".shift";
+  pack.add_vector(step.scale, norm.scale, padded);
+  pack.add_vector(step.shift, shift, padded);
+}
+
+}  // namespace
+
+std::unique_ptr<fbs::PlanT> fold_dense_f32(const Network& network, InputLayout& layout,
+                                           const FrequentValues& frequent, TensorPack& pack) {
+  const FirstLayerTable table(network, layout);
+  const uint64_t padded = table.block();
+  auto plan = dense_plan(network.hidden(), padded);
+  plan->rows = "first_layer.rows";
+  const std::vector<double> more = table.frequent_rows(layout, frequent);
+  std::vector<float> rows;
+  rows.reserve(table.values().size() + more.size());
+  for (const std::span<const double> part : {table.values(), std::span<const double>(more)}) {
+    for (const double value : part) rows.push_back(to_float(value, plan->rows));
+  }
+  add_frequent_values(frequent, table.rows(), *layout.layout);
+  pack.add_vector(plan->bias, table.bias(), table.stride());
+  pack.add_rows(plan->rows, table.rows() + count_of(frequent), table.stride(), std::move(rows));
+
+  pack.add_vector("hidden1.scale", network.norms[0].scale, padded);
+  pack.add_vector("hidden1.shift", network.norms[0].shift, padded);
+  plan->steps[3]->addends[0]->scale = "hidden1.scale";
+  plan->steps[3]->addends[0]->shift = "hidden1.shift";
+  add_f32(pack, "hidden2", fold_norm(network.l2, network.norms[0]), kernels::kWidePanel);
+  add_f32(pack, "hidden3", fold_norm(network.l3, network.norms[1]), kernels::kWidePanel);
+  add_f32(pack, "hidden4", fold_norm(network.l4, network.norms[2]), kernels::kWidePanel);
+  add_f32(pack, "logits", fold_norm(network.output, network.norms[3]), kernels::kSlimPanel);
+  return plan;
+}
+
+std::unique_ptr<fbs::PlanT> fold_dense_s8(const Network& network, InputLayout& layout,
+                                          const FrequentValues& frequent, TensorPack& pack) {
+  const FirstLayerTable table(network, layout);
+  const uint64_t padded = table.block();
+  const uint64_t sketch_rows = uint64_t{layout.layout->sketch->depth} * layout.layout->sketch->width;
+  auto plan = dense_plan(network.hidden(), padded);
+  pack.add_vector(plan->bias, table.bias(), table.stride());
+  plan->rows = "sketch.rows";
+  plan->rows_scale = "sketch.rows.scale";
+  pack.add_rows_s8(plan->rows, table.values().first(sketch_rows * table.stride()), table.stride());
+  pack.add_rows_s16("feature.rows", table.values().subspan(sketch_rows * table.stride()), table.stride());
+  add_more_rows(*plan, "feature.rows");
+  if (count_of(frequent) != 0) {
+    pack.add_rows_s16("frequent.rows", table.frequent_rows(layout, frequent), table.stride());
+    add_more_rows(*plan, "frequent.rows");
+    add_frequent_values(frequent, table.rows(), *layout.layout);
+  }
+
+  const Linear* const layers[] = {&network.l2, &network.l3, &network.l4};
+  for (size_t k = 0; k < std::size(layers); ++k) {
+    fbs::StepT& step = *plan->steps[k + 1];
+    normalise(*plan->steps[k], network.norms[k], padded, pack);
+    std::vector<double> bias = bias_with_mean(*layers[k], network.norms[k]);
+    // The residual reads hidden1 less its mean.
+    if (k == 2)
+      std::transform(bias.begin(), bias.end(), network.norms[0].mean.begin(), bias.begin(), std::plus<>());
+    add_s8(pack, step.name, *layers[k], bias);
+    step.weights_scale = step.weights + ".scale";
+    step.weights_sums = step.weights + ".sums";
+  }
+  add_f32(pack, "logits", fold_norm(network.output, network.norms[3]), kernels::kSlimPanel);
   return plan;
 }
 

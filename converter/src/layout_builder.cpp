@@ -70,12 +70,14 @@ InputLayout build_layout(const Network& network, const FeatureSet& features, Ske
   layout.sketch->norm = features.sketch_norm;
   uint64_t row = uint64_t{shape.depth} * shape.width;
 
+  layout.zero_in_bias = true;
   layout.encodings.push_back(encoding_of(features));
   const size_t encoded = features.numeric_encoding().values();
   for (const size_t source : features.numerics()) {
     auto numeric = std::make_unique<fbs::NumericT>();
     numeric->name = numeric_names()[source];
     numeric->first_row = row;
+    numeric->scope = numeric_scope(source);
     row += encoded;
     layout.numerics.push_back(std::move(numeric));
   }
@@ -83,6 +85,7 @@ InputLayout build_layout(const Network& network, const FeatureSet& features, Ske
     auto flag = std::make_unique<fbs::FlagT>();
     flag->name = flag_names()[i];
     flag->first_row = row;
+    flag->scope = flag_scope(i);
     layout.flags.push_back(std::move(flag));
   }
   result.plain_inputs = row;
@@ -92,6 +95,7 @@ InputLayout build_layout(const Network& network, const FeatureSet& features, Ske
     embedding->name = std::string(kEmbeddingNames[i]);
     embedding->categories = static_cast<uint32_t>(tables[i]->categories);
     embedding->first_row = row;
+    embedding->scope = fbs::Scope::tweet;
     row += tables[i]->categories;
     layout.embeddings.push_back(std::move(embedding));
   }

@@ -89,7 +89,8 @@ class Reader {
   }
 
   Norm norm(const std::string& name, uint64_t width) {
-    Norm norm{values(name + ".weight", {width}), values(name + ".bias", {width})};
+    Norm norm{values(name + ".weight", {width}), values(name + ".bias", {width}), {}};
+    norm.mean = norm.shift;
     const std::vector<double> mean = values(name + ".running_mean", {width}, false);
     const std::vector<double> variance = values(name + ".running_var", {width}, false);
     for (uint64_t i = 0; i < width; ++i) {

@@ -17,10 +17,11 @@ struct Linear {
   std::vector<double> bias;    // [outputs]
 };
 
-/// Batch normalisation at inference: scale * x + shift.
+/// Batch normalisation at inference: scale * x + shift, whose mean over the training rows is `mean`.
 struct Norm {
   std::vector<double> scale;
   std::vector<double> shift;
+  std::vector<double> mean;
 };
 
 struct EmbeddingTable {

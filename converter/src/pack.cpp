@@ -1,10 +1,28 @@
 #include "pack.h"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "kinglet/formats/error.h"
+#include "kinglet/kernels/kernels.h"
 
 namespace kinglet::converter {
+
+namespace {
+
+/// What one unit stands for: a float, since that is what the engine multiplies by; 1 where all values are 0.
+double unit_of(double largest, double limit, const std::string& tensor) {
+  const float unit = to_float(largest / limit, tensor);
+  return unit == 0 ? 1 : double{unit};
+}
+
+/// Rounding the unit to float may carry the largest value a hair beyond the limit.
+double to_units(double value, double unit, double limit) {
+  return std::clamp(std::nearbyint(value / unit), -limit, limit);
+}
+
+}  // namespace
 
 float to_float(double value, const std::string& tensor) {
   const auto rounded = static_cast<float>(value);
@@ -47,6 +65,59 @@ void TensorPack::add_panels(const std::string& name, std::span<const double> val
   fbs::TensorT& info = add(name, fbs::ElementType::f32, {outputs, inputs}, std::as_bytes(std::span(packed)));
   info.packing = fbs::Packing::panels;
   info.panel = panel;
+}
+
+template <typename Integer>
+void TensorPack::add_integer_rows(const std::string& name, fbs::ElementType type,
+                                  std::span<const double> values, uint64_t columns) {
+  std::vector<double> largest(columns);
+  for (size_t i = 0; i < values.size(); ++i)
+    largest[i % columns] = std::max(largest[i % columns], std::fabs(values[i]));
+  constexpr double kLimit = std::numeric_limits<Integer>::max();
+  std::vector<Integer> integers(values.size());
+  std::vector<double> scale(columns);
+  for (uint64_t c = 0; c < columns; ++c) scale[c] = unit_of(largest[c], kLimit, name);
+  for (size_t i = 0; i < values.size(); ++i)
+    integers[i] = static_cast<Integer>(to_units(values[i], scale[i % columns], kLimit));
+  add(name, type, {values.size() / columns, columns}, std::as_bytes(std::span(integers)));
+  add_vector(name + ".scale", scale, columns);
+}
+
+void TensorPack::add_rows_s8(const std::string& name, std::span<const double> values, uint64_t columns) {
+  add_integer_rows<int8_t>(name, fbs::ElementType::s8, values, columns);
+}
+
+void TensorPack::add_rows_s16(const std::string& name, std::span<const double> values, uint64_t columns) {
+  add_integer_rows<int16_t>(name, fbs::ElementType::s16, values, columns);
+}
+
+void TensorPack::add_quads(const std::string& name, std::span<const double> values, uint64_t outputs,
+                           uint64_t inputs, uint32_t panel) {
+  constexpr uint64_t kQuad = kernels::kQuad;
+  constexpr double kLimit = 127;
+  const uint64_t padded_inputs = (inputs + kQuad - 1) / kQuad * kQuad;
+  const uint64_t padded_outputs = (outputs + panel - 1) / panel * panel;
+  std::vector<int8_t> packed(padded_outputs * padded_inputs);
+  std::vector<double> scale(outputs);
+  std::vector<int32_t> sums(padded_outputs);
+  for (uint64_t o = 0; o < outputs; ++o) {
+    const std::span<const double> row = values.subspan(o * inputs, inputs);
+    double largest = 0;
+    for (const double value : row) largest = std::max(largest, std::fabs(value));
+    scale[o] = unit_of(largest, kLimit, name);
+    int8_t* lane = packed.data() + o / panel * panel * padded_inputs + o % panel * kQuad;
+    for (uint64_t i = 0; i < inputs; ++i) {
+      const auto weight = static_cast<int8_t>(to_units(row[i], scale[o], kLimit));
+      lane[i / kQuad * panel * kQuad + i % kQuad] = weight;
+      sums[o] += weight;
+    }
+  }
+  fbs::TensorT& info = add(name, fbs::ElementType::s8, {outputs, inputs}, std::as_bytes(std::span(packed)));
+  info.packing = fbs::Packing::quads;
+  info.panel = panel;
+  add_vector(name + ".scale", scale, padded_outputs);
+  add(name + ".sums", fbs::ElementType::s32, {outputs}, std::as_bytes(std::span(sums))).padded_columns =
+      static_cast<uint32_t>(padded_outputs);
 }
 
 void TensorPack::add_codes(const std::string& name, uint64_t tokens, uint64_t depth,

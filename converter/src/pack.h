@@ -20,12 +20,23 @@ class TensorPack {
   /// A [outputs][inputs] matrix as [outputs / panel][inputs][panel], outputs padded with zeros.
   void add_panels(const std::string& name, std::span<const double> values, uint64_t outputs, uint64_t inputs,
                   uint32_t panel);
+  /// 8-bit or 16-bit rows of shape [rows, columns], columns a multiple of the kernels' lane, and as
+  /// `name`.scale what one unit stands for, a column each: the column's largest magnitude over 127 or 32767.
+  void add_rows_s8(const std::string& name, std::span<const double> values, uint64_t columns);
+  void add_rows_s16(const std::string& name, std::span<const double> values, uint64_t columns);
+  /// A [outputs][inputs] matrix in 8 bits, as [outputs / panel][inputs / 4][panel][4], and beside it
+  /// `name`.scale, an output each, and `name`.sums.
+  void add_quads(const std::string& name, std::span<const double> values, uint64_t outputs, uint64_t inputs,
+                 uint32_t panel);
   void add_codes(const std::string& name, uint64_t tokens, uint64_t depth, std::span<const uint16_t> codes);
 
   /// Moves everything into `header.tensors` and the returned bytes (formats::ModelFileWriter's arguments).
   std::vector<std::vector<std::byte>> release(fbs::ModelT& header);
 
  private:
+  template <typename Integer>
+  void add_integer_rows(const std::string& name, fbs::ElementType type, std::span<const double> values,
+                        uint64_t columns);
   fbs::TensorT& add(const std::string& name, fbs::ElementType type, std::vector<uint64_t> shape,
                     std::span<const std::byte> bytes);
   std::vector<std::unique_ptr<fbs::TensorT>> infos_;

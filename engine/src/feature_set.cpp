@@ -1,5 +1,7 @@
 #include "kinglet/feature_set.h"
 
+#include <string_view>
+
 #include "kinglet/feature_names.h"
 
 namespace kinglet {
@@ -35,6 +37,30 @@ std::string FeatureSet::name() const {
   if (encoding == features::EncodingKind::log_steps) result += "-log_steps";
   if (sketch_norm == fbs::SketchNorm::tweet) result += "-tweet_norm";
   return result;
+}
+
+fbs::Scope numeric_scope(size_t numeric) {
+  const std::string_view name = numeric_names().at(numeric);
+  if (name == "reader_account_age_days") return fbs::Scope::pair;  // at the tweet's time
+  // Under swapped roles the reader's counters are looked up as an author's, and the other way round.
+  const bool swapped = name.starts_with("valid_swapped_");
+  for (const std::string_view part :
+       {"train_", "valid_", "valid_swapped_", "valid_none_", "train_none_", ""}) {
+    if (!name.starts_with(part)) continue;
+    const std::string_view rest = name.substr(part.size());
+    if (rest.starts_with("author")) return swapped ? fbs::Scope::reader : fbs::Scope::tweet;
+    if (rest.starts_with("reader")) return swapped ? fbs::Scope::tweet : fbs::Scope::reader;
+    if (rest.starts_with("tweet")) return fbs::Scope::tweet;
+  }
+  const bool tweets_own = name == "hashtag_count" || name == "token_count" || name == "train_similarity_sum";
+  return tweets_own ? fbs::Scope::tweet : fbs::Scope::pair;
+}
+
+fbs::Scope flag_scope(size_t flag) {
+  const std::string_view name = flag_names().at(flag);
+  if (name == "reader_is_verified") return fbs::Scope::reader;
+  const bool both = name == "engagee_follows_engager" || name.starts_with("same_community");
+  return both ? fbs::Scope::pair : fbs::Scope::tweet;
 }
 
 }  // namespace kinglet

@@ -45,8 +45,8 @@ class Resolver {
                      const std::string& place) {
     if (!names_.emplace(name, static_cast<uint32_t>(plan_.values.size())).second)
       fail(place, "the name stands twice");
-    plan_.values.push_back(
-        {static_cast<uint32_t>(width), static_cast<uint32_t>(padded_width), static_cast<uint32_t>(offset)});
+    plan_.values.push_back({name, static_cast<uint32_t>(width), static_cast<uint32_t>(padded_width),
+                            static_cast<uint32_t>(offset)});
     return static_cast<uint32_t>(plan_.values.size() - 1);
   }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <string_view>
 #include <vector>
 
 #include "kinglet/formats/model_file.h"
@@ -12,6 +13,7 @@ namespace kinglet {
 
 /// A vector the plan makes: a block of the first layer's sum, or a step's result.
 struct Value {
+  std::string_view name;      // a view into the file
   uint32_t width = 0;         // outputs that mean something
   uint32_t padded_width = 0;  // floats, a multiple of kernels::kLane; zeros behind width
   uint32_t offset = 0;        // first float within the session's values

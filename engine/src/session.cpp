@@ -206,6 +206,13 @@ uint64_t Session::bytes_read() const noexcept {
   return state_->first_layer.bytes_read() + state_->bytes_of_steps;
 }
 
+std::span<const float> Session::value(std::string_view name) const noexcept {
+  for (const Value& value : state_->impl.plan.values) {
+    if (value.name == name) return {state_->values + value.offset, value.width};
+  }
+  return {};
+}
+
 std::string_view status_text(Status status) noexcept {
   switch (status) {
     case Status::ok:

@@ -46,9 +46,12 @@ inline synthetic::NetworkOptions tiny_network() {
 
 /// Converts an invented network to `dir`/model.kinglet.
 inline std::filesystem::path write_model(const TempDir& dir, const synthetic::NetworkOptions& network,
-                                         uint32_t vocabulary) {
+                                         uint32_t vocabulary,
+                                         converter::Precision precision = converter::Precision::fp32) {
   const std::filesystem::path path = dir / "model.kinglet";
-  converter::convert(write_model_sources(dir, network, vocabulary).options(), path);
+  converter::ConvertOptions options = write_model_sources(dir, network, vocabulary).options();
+  options.precision = precision;
+  converter::convert(options, path);
   return path;
 }
 

@@ -30,4 +30,10 @@ struct FeatureSet {
   friend bool operator==(const FeatureSet&, const FeatureSet&) = default;
 };
 
+/// Whose a feature is, by its index into numeric_names() or flag_names(). The tweet's author counts as the
+/// tweet; what needs both tweet and reader (their pair's counters, a language's or hashtag's reader, an age
+/// at the tweet's time) is the pair's. Every embedding is the tweet's.
+fbs::Scope numeric_scope(size_t numeric);
+fbs::Scope flag_scope(size_t flag);
+
 }  // namespace kinglet

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <memory>
+#include <span>
+#include <string_view>
 
 #include "kinglet/formats/history_file.h"
 #include "kinglet/formats/row.h"
@@ -35,6 +37,10 @@ class Session {
 
   /// Bytes of the model file that the latest score() read: rows of the first layer and weights.
   uint64_t bytes_read() const noexcept;
+
+  /// A vector that the latest score() computed, by its name in the model's plan ("hidden1"): without padding,
+  /// valid until the next call; empty where there is none. For calibration and tests.
+  std::span<const float> value(std::string_view name) const noexcept;
 
   const Model& model() const noexcept;
 

@@ -40,13 +40,16 @@ Lines probe(const std::vector<std::string>& arguments) {
 
 }  // namespace
 
-TEST_CASE("AArch64: the fp32 signature of NEON is that of x86-64") {
-  const kinglet::test::TempDir dir;
-  const Lines lines = probe({kinglet::test::write_signature_model(dir).string()});
-  if (lines.empty()) return;
-  std::ostringstream expected;
-  expected << std::hex << kinglet::test::kSignatureFp32;
-  CHECK(lines == Lines{{"neon", {expected.str()}}});
+TEST_CASE("AArch64: each precision's signature of NEON is that of x86-64") {
+  for (const kinglet::test::PrecisionSignature& signature : kinglet::test::kSignatures) {
+    const kinglet::test::TempDir dir;
+    const std::string model = kinglet::test::write_signature_model(dir, signature.precision).string();
+    const Lines lines = probe({model});
+    if (lines.empty()) return;
+    std::ostringstream expected;
+    expected << std::hex << signature.signature;
+    CHECK(lines == Lines{{"neon", {expected.str()}}});
+  }
 }
 
 TEST_CASE("AArch64: a full-size network has the bits of x86-64, scalar and NEON, and NEON is chosen") {

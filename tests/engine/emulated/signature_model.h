@@ -4,16 +4,28 @@
 
 namespace kinglet::test {
 
-/// Changes only with the documented arithmetic (docs/numerics.md), in a commit that says so.
-inline constexpr uint64_t kSignatureFp32 = 0xA382'3376'DB33'185B;
+struct PrecisionSignature {
+  converter::Precision precision;
+  uint64_t signature;
+};
 
-/// The fixed network whose signature this is.
-inline std::filesystem::path write_signature_model(const TempDir& dir) {
+/// They change only with the documented arithmetic (docs/numerics.md), in a commit that says so.
+inline constexpr PrecisionSignature kSignatures[] = {
+    {converter::Precision::fp32, 0x4C73'1B52'12DD'40CC},
+    {converter::Precision::int8, 0x22B5'98FC'0725'A66C},
+};
+
+inline std::string_view name_of(converter::Precision precision) {
+  return converter::kPrecisionNames[static_cast<size_t>(precision)];
+}
+
+/// The fixed network whose signatures these are.
+inline std::filesystem::path write_signature_model(const TempDir& dir, converter::Precision precision) {
   synthetic::NetworkOptions network;
   network.hidden = 33;
   network.depth = 5;
   network.width = 64;
-  return write_model(dir, network, 500);
+  return write_model(dir, network, 500, precision);
 }
 
 }  // namespace kinglet::test

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -12,6 +14,12 @@
 #include "kinglet/formats/progress.h"
 
 namespace kinglet::converter {
+
+/// How the blob holds the network (docs/numerics.md).
+///   fp32: floats.
+///   int8: 8-bit sketch rows and hidden layers, 16-bit rows of all other features, activations of 14 bits.
+enum class Precision : uint8_t { fp32, int8 };
+inline constexpr std::array<std::string_view, 2> kPrecisionNames = {"fp32", "int8"};
 
 struct ConvertOptions {
   std::filesystem::path weights;    // torch.save's zip format, safetensors or npz
@@ -23,6 +31,7 @@ struct ConvertOptions {
   std::optional<uint32_t> width;
   /// What the network was trained with; decides its input width.
   FeatureSet features;
+  Precision precision = Precision::fp32;
   /// Refuse a checkpoint that holds tensors the network does not use.
   bool strict = false;
 };

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "layout_builder.h"
+#include "network.h"
+
+namespace kinglet::converter {
+
+/// Values of numeric features that get a row of their own: [numeric of the layout][ascending values].
+using FrequentValues = std::vector<std::vector<double>>;
+
+/// The first layer in double: l1 and projection side by side, each padded with zeros to whole panels, the
+/// whole to whole byte lanes. Row r of the table holds column r of both; an embedding's category is one row,
+/// multiplied through the columns that read it. The bias holds every numeric feature at 0.
+class FirstLayerTable {
+ public:
+  FirstLayerTable(const Network& network, const InputLayout& layout);
+
+  uint64_t block() const { return block_; }    // outputs of one of the two, padded
+  uint64_t stride() const { return stride_; }  // of a row
+  uint64_t rows() const { return values_.size() / stride_; }
+  std::span<const double> values() const { return values_; }  // [rows][stride]
+  std::span<const double> bias() const { return bias_; }
+
+  /// Rows that stand for numeric features at their frequent values, one behind the other: what the value's
+  /// encoded rows add beyond those of 0.
+  std::vector<double> frequent_rows(const InputLayout& layout, const FrequentValues& frequent) const;
+
+ private:
+  void fill_block(const Linear& linear, const Network& network, const InputLayout& layout, uint64_t column);
+  void fill_embedding(const Linear& linear, const EmbeddingTable& table, uint64_t input, uint64_t row,
+                      uint64_t column);
+  void add_row(uint64_t row, double weight, double* sum) const;
+
+  uint64_t block_;
+  uint64_t stride_;
+  std::vector<double> values_;
+  std::vector<double> bias_;
+};
+
+/// Names the rows of frequent values, which stand from row `first_row` of the plan's tables on.
+void add_frequent_values(const FrequentValues& frequent, uint64_t first_row, fbs::FeatureLayoutT& layout);
+
+}  // namespace kinglet::converter
