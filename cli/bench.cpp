@@ -63,8 +63,9 @@ ordered_json report_json(const Arguments& arguments, const Report& report) {
   }
   json["cold"] = quantiles_json(report.cold);
   json["load"] = quantiles_json(report.load);
-  json["bytes_touched"] = or_null(report.bytes_touched);
-  json["bandwidth_share"] = or_null(report.bandwidth_share);
+  json["bytes_touched"] = report.bytes_touched;
+  json["bytes_touched_p99"] = or_null(report.bytes_touched_p99);
+  json["bandwidth_share"] = report.bandwidth_share;
   json["probe"] = {{"bytes", report.probe_bytes}, {"gb_per_s", report.probe_gb_per_s}};
   json["allocations"] = or_null(report.allocations);
   json["repeat"] = nullptr;
@@ -106,12 +107,11 @@ void print_text(const Arguments& arguments, const Report& report) {
       fmt::print("p99.9 / p50 of one row over that of the loop: {:.2f}\n", *report.steadiness->ratio);
     }
   }
-  fmt::print("\nreading {:.1f} MB of the model again and again: {:.1f} GB/s\n",
-             static_cast<double>(report.probe_bytes) * 1e-6, report.probe_gb_per_s);
-  if (report.bytes_touched && report.bandwidth_share) {
-    fmt::print("a score touches {:.2f} MB of it, at {:.0f} % of that speed\n", *report.bytes_touched * 1e-6,
-               *report.bandwidth_share * 100);
-  }
+  fmt::print("\na score touches {:.2f} MB of the model in the mean", report.bytes_touched * 1e-6);
+  if (report.bytes_touched_p99) fmt::print(", {:.2f} MB at p99", *report.bytes_touched_p99 * 1e-6);
+  fmt::print("\nat {:.0f} % of the speed of a plain read of {:.1f} MB of it, {:.1f} GB/s\n",
+             report.bandwidth_share * 100, static_cast<double>(report.probe_bytes) * 1e-6,
+             report.probe_gb_per_s);
   if (report.allocations) fmt::print("calls of malloc and free while scoring: {}\n", *report.allocations);
 }
 

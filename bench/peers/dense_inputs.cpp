@@ -18,7 +18,6 @@
 #include "kinglet/features/encoding.h"
 #include "kinglet/kinglet.h"
 #include "kinglet/latency/lines.h"
-#include "kinglet/latency/request_maker.h"
 
 namespace {
 
@@ -125,7 +124,6 @@ void run(const Arguments& arguments) {
   const auto model = kinglet::Model::open(arguments.model);
   const kinglet::formats::HistoryFile history(arguments.history);
   kinglet::Session session(model);
-  kinglet::latency::RequestMaker maker(model);
   const DenseRows dense(model);
 
   Tensor inputs = zeros(ElementType::f32, {lines.size(), dense.width()});
@@ -138,7 +136,8 @@ void run(const Arguments& arguments) {
     parser.parse(lines[i], row);
     const kinglet::Status status = session.score(row, history, scores);
     if (status != kinglet::Status::ok) throw kinglet::Error(std::string(kinglet::status_text(status)));
-    const Request request = maker.make(row, history);
+    Request request;
+    static_cast<void>(session.request(row, history, request));  // as score() made it
     dense.write(request, row_of<float>(inputs, i));
     std::copy(request.categories.begin(), request.categories.end(), row_of<int64_t>(categories, i));
     std::copy(scores.logits.begin(), scores.logits.end(), row_of<float>(logits, i));

@@ -1,13 +1,11 @@
 #include <algorithm>
 #include <chrono>
-#include <span>
 #include <utility>
 
 #include "kinglet/formats/error.h"
 #include "kinglet/formats/history_file.h"
 #include "kinglet/formats/row_reader.h"
 #include "kinglet/latency/latency.h"
-#include "kinglet/latency/request_maker.h"
 #include "kinglet/session.h"
 
 #include "allocations.h"
@@ -37,10 +35,7 @@ class Times {
 class Service {
  public:
   Service(const std::filesystem::path& model, const std::filesystem::path& history, const Options& options)
-      : model_(Model::open(model, {.isa = options.isa})),
-        history_(history),
-        session_(model_),
-        maker_(model_) {}
+      : model_(Model::open(model, {.isa = options.isa})), history_(history), session_(model_) {}
 
   const Model& model() const { return model_; }
   const formats::HistoryFile& history() const { return history_; }
@@ -54,17 +49,19 @@ class Service {
   std::array<Clock::time_point, kStageNames.size()> answer_in_stages(const std::string& line) noexcept {
     static_cast<void>(parser_.parse(line, row_, error_));
     const auto parsed = Clock::now();
-    const Request request = maker_.make(row_, history_);
+    Request request;
+    static_cast<void>(session_.request(row_, history_, request));
     const auto made = Clock::now();
     static_cast<void>(session_.score(request, scores_));
     return {parsed, made, Clock::now()};
   }
 
-  /// Throws Error where the model cannot score a row.
-  void check(const std::string& line) {
+  /// The same, and how many bytes of the model it read. Throws Error where the model cannot score a row.
+  uint64_t answer_checked(const std::string& line) {
     parser_.parse(line, row_);
     const Status status = session_.score(row_, history_, scores_);
     if (status != Status::ok) throw Error(model_.file().path(), "", status_text(status));
+    return session_.bytes_read();
   }
 
   /// A row's fields; valid until the next call of any of these.
@@ -78,7 +75,6 @@ class Service {
   Model model_;
   formats::HistoryFile history_;
   Session session_;
-  RequestMaker maker_;
   formats::RowParser parser_;
   Row row_;
   formats::RowError error_;
@@ -95,14 +91,15 @@ class Measurement {
         progress_(progress),
         warm_(lines.size() * options.rounds),
         stages_{Times(lines.size() * options.rounds), Times(lines.size() * options.rounds),
-                Times(lines.size() * options.rounds)},
-        probe_(service.model().file().bytes()) {}
+                Times(lines.size() * options.rounds)} {}
 
   void run(Report& report) {
-    warm_up();
+    warm_up(report);
+    const auto probe = service_.model().file().bytes().first(report.probe_bytes);
+    std::vector<double> rates;
     for (size_t round = 0; round < options_.rounds; ++round) {
       one_round();
-      probes_.push_back(streaming_gb_per_s(probe_));
+      rates.push_back(streaming_gb_per_s(probe));
     }
     report.warm = warm_.quantiles();
     for (size_t i = 0; i < stages_.size(); ++i) report.stages[i] = stages_[i].quantiles();
@@ -110,12 +107,9 @@ class Measurement {
     report.cold = cold();
     report.load = load();
     if (options_.repeats > 0) report.steadiness = steadiness();
-    report.probe_bytes = probe_.size();
-    report.probe_gb_per_s = *quantiles_of(probes_).p50;
-    if (report.bytes_touched) {
-      const double gb_per_s = *report.bytes_touched / *report.stages.back().p50 * 1e-3;
-      report.bandwidth_share = gb_per_s / report.probe_gb_per_s;
-    }
+    report.probe_gb_per_s = *quantiles_of(rates).p50;
+    const double score_gb_per_s = report.bytes_touched / *report.stages.back().p50 * 1e-3;
+    report.bandwidth_share = score_gb_per_s / report.probe_gb_per_s;
   }
 
  private:
@@ -123,11 +117,16 @@ class Measurement {
     if (progress_) progress_(stage, done, total, unit);
   }
 
-  void warm_up() {
+  /// Every row once, and what it touches.
+  void warm_up(Report& report) {
+    std::vector<double> bytes;
     for (size_t i = 0; i < lines_.size(); ++i) {
       tell("warming up", i, lines_.size(), "rows");
-      service_.check(lines_[i]);
+      bytes.push_back(static_cast<double>(service_.answer_checked(lines_[i])));
+      report.bytes_touched += bytes.back() / static_cast<double>(lines_.size());
     }
+    report.bytes_touched_p99 = quantiles_of(bytes).p99;
+    report.probe_bytes = std::min(static_cast<uint64_t>(report.bytes_touched), report.model_bytes);
   }
 
   void one_round() {
@@ -219,8 +218,6 @@ class Measurement {
   const ProgressFn& progress_;
   Times warm_;
   std::array<Times, kStageNames.size()> stages_;
-  std::span<const std::byte> probe_;
-  std::vector<double> probes_;
   std::optional<uint64_t> allocations_;
   size_t done_ = 0;
 };

@@ -7,8 +7,6 @@
 #include "kinglet/feature_names.h"
 #include "kinglet/formats/row_reader.h"
 #include "kinglet/latency/lines.h"
-#include "kinglet/latency/request_maker.h"
-#include "kinglet/session.h"
 
 #include "allocations.h"
 #include "machine.h"
@@ -107,37 +105,19 @@ TEST_CASE("lines are the files' own, chosen by tokens and tweets") {
         std::string::npos);
 }
 
-TEST_CASE("a row's request scores as the row does, to the bit") {
+TEST_CASE("a model that needs more than a row is refused by name") {
   const TempDir dir;
-  const SmallWorld world(dir, 400);
-  const Model model = Model::open(small_model(dir));
-  const formats::HistoryFile history(world.history);
-  Session session(model);
-  RequestMaker maker(model);
-  formats::RowReader reader({world.score});
-  size_t rows = 0;
-  for (Row row; reader.next(row); ++rows) {
-    Scores by_row;
-    Scores by_request;
-    REQUIRE(session.score(row, history, by_row) == Status::ok);
-    REQUIRE(session.score(maker.make(row, history), by_request) == Status::ok);
-    REQUIRE(by_row.logits == by_request.logits);
-  }
-  CHECK(rows == 100);
-}
-
-TEST_CASE("a layout that rows do not give is refused by name") {
-  const TempDir dir;
+  const SmallWorld world(dir, 80);
   synthetic::NetworkOptions network = test::tiny_network();
   network.numeric = kRowNumerics + kCommunityNumerics;
   network.flags = kRowFlags + kCommunityFlags;
   auto options = test::write_model_sources(dir, network, 100).options();
   options.features.communities = true;
   converter::convert(options, dir / "model.kinglet");
-  const Model model = Model::open(dir / "model.kinglet");
-  const std::string error = error_of([&] { RequestMaker maker(model); });
+  const auto lines = read_lines({world.score}, {});
+  const std::string error = error_of([&] { measure(dir / "model.kinglet", world.history, lines); });
   CHECK(error.find("model.kinglet") != std::string::npos);
-  CHECK(error.find("community_like") != std::string::npos);
+  CHECK(error.find("communities") != std::string::npos);
 }
 
 TEST_CASE("the report counts what was asked for") {
@@ -160,7 +140,10 @@ TEST_CASE("the report counts what was asked for") {
   REQUIRE(report.steadiness);
   CHECK(report.steadiness->score.samples == 5);
   CHECK(report.steadiness->loop.samples == 5);
-  CHECK(report.probe_bytes == report.model_bytes);
+  CHECK(report.bytes_touched > 0);
+  CHECK(report.bytes_touched < static_cast<double>(report.model_bytes));
+  CHECK_FALSE(report.bytes_touched_p99);
+  CHECK(report.probe_bytes == static_cast<uint64_t>(report.bytes_touched));
   CHECK(report.allocations == (heap_calls() ? std::optional<uint64_t>(0) : std::nullopt));
 }
 

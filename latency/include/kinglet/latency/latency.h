@@ -59,14 +59,15 @@ struct Report {
   Quantiles load;
   std::optional<Steadiness> steadiness;
 
-  /// Mean over the rows, of the model file; where the engine tells.
-  std::optional<double> bytes_touched;
-  /// What reading so much of the model file from end to end takes, or all of it where `bytes_touched` is
-  /// unknown: median over the rounds.
+  /// Of the model file, a row: mean, and the 99th percentile as of times.
+  double bytes_touched = 0;
+  std::optional<double> bytes_touched_p99;
+  /// What a plain read of so many bytes of the model file from end to end, again and again, reaches: median
+  /// over the rounds.
   uint64_t probe_bytes = 0;
   double probe_gb_per_s = 0;
   /// bytes_touched in the median time of the stage "score", over that.
-  std::optional<double> bandwidth_share;
+  double bandwidth_share = 0;
 
   /// Calls of malloc, free and their like while the rows were scored; where this build can count them.
   std::optional<uint64_t> allocations;
