@@ -107,6 +107,19 @@ void add_convert(CLI::App& app) {
                  "The network has the community features (77 numeric, 16 flags)");
   arguments->features.add_to(*verb);
   add_precision(*verb, options.precision);
+  CLI::Option* rows = verb->add_option("--calibrate", options.calibration.rows,
+                                       "Rows like those to be scored: gives frequent numbers rows of their "
+                                       "own, and reports what the precision costs");
+  CLI::Option* history =
+      verb->add_option("--history", options.calibration.history, "The history that they are scored by");
+  rows->needs(history);
+  history->needs(rows);
+  verb->add_option("--calibrate-rows", options.calibration.maximum_rows, "How many of them to take [20000]")
+      ->needs(rows);
+  verb->add_option("--frequent-bytes", options.calibration.frequent_bytes,
+                   "Bytes for rows of frequent numbers [8M]")
+      ->transform(CLI::AsSizeValue(false))
+      ->needs(rows);
   verb->add_flag("--strict", options.strict, "Refuse tensors that the network does not use");
   verb->add_flag("--json", arguments->json, "Report as JSON");
   verb->callback([arguments] { run(*arguments); });

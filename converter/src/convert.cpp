@@ -1,12 +1,15 @@
 #include "kinglet/converter/convert.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "kinglet/converter/tensors.h"
 #include "kinglet/converter/vocabulary.h"
 #include "kinglet/formats/error.h"
 #include "kinglet/request.h"
 
+#include "calibration.h"
+#include "first_layer_table.h"
 #include "fold.h"
 #include "layout_builder.h"
 #include "network.h"
@@ -102,21 +105,102 @@ void check_strict(const TensorUse& use, const ConvertOptions& options) {
       "not part of the network, and --strict was given (" + std::to_string(use.unknown.size()) + " such)");
 }
 
-ConvertReport make_report(const Checkpoint& checkpoint, const Network& network, const CodebookJson& codebook,
-                          TensorUse use, const fbs::ModelT& header) {
+/// Everything a model file is made of.
+struct Sources {
+  std::string weights_format;
+  std::string key_prefix;
+  Network network;
+  TensorUse use;
+  CodebookJson codebook;
+  LanguageTable languages;
+  SketchShape sketch;
+  std::vector<uint16_t> codes;
+};
+
+Sources read_sources(const ConvertOptions& options) {
+  Sources sources;
+  const Checkpoint checkpoint = read_checkpoint(options.weights);
+  sources.weights_format = checkpoint.format;
+  sources.key_prefix = checkpoint.key_prefix;
+  sources.codebook = read_codebook(options.codebook);
+  sources.languages = read_languages(options.languages);
+  sources.network = read_network(checkpoint, options.weights.string(), sources.use);
+  check_strict(sources.use, options);
+  sources.sketch = find_sketch_shape(sources.network, options.features, sources.codebook.depth, options.depth,
+                                     options.width, options.weights.string());
+  sources.codes = relative_codes(sources.codebook, sources.sketch, options.codebook.string());
+  return sources;
+}
+
+/// The model but for its self-tests' logits.
+formats::ModelFileWriter make_model(const Sources& sources, const ConvertOptions& options,
+                                    Precision precision, const FrequentValues& frequent) {
+  InputLayout layout = build_layout(sources.network, options.features, sources.sketch);
+  TensorPack pack;
+  fbs::ModelT header;
+  header.precision = precision_name(precision);
+  header.parameters = sources.network.parameters;
+  for (const std::string_view target : kTargetNames) header.targets.emplace_back(target);
+  header.plan = precision == Precision::int8 ? fold_dense_s8(sources.network, layout, frequent, pack)
+                                             : fold_dense_f32(sources.network, layout, frequent, pack);
+  header.layout = std::move(layout.layout);
+  header.codebook = "codebook";
+  const uint32_t depth = sources.sketch.depth;
+  pack.add_codes("codebook", sources.codes.size() / depth, depth, sources.codes);
+  add_languages(sources.languages, sources.network, options, header);
+  add_provenance(options, sources.weights_format, sources.sketch, header);
+  add_self_tests(header, sources.codebook.token_limit);
+  std::vector<std::vector<std::byte>> tensors = pack.release(header);
+  return {std::move(header), std::move(tensors)};
+}
+
+/// The same network in fp32, and the calibration rows as requests to it.
+struct Reference {
+  formats::ModelFileWriter::Image image;  // what `model` reads
+  Model model;
+  std::vector<StoredRequest> requests;
+};
+
+Reference make_reference(const Sources& sources, const ConvertOptions& options, const ProgressFn& progress) {
+  formats::ModelFileWriter writer = make_model(sources, options, Precision::fp32, {});
+  formats::ModelFileWriter::Image image = writer.image();
+  Model model = Model::from_memory(image.bytes, "the network in fp32");
+  std::vector<StoredRequest> requests = read_requests(model, options.calibration, progress);
+  return {std::move(image), std::move(model), std::move(requests)};
+}
+
+FrequentValues choose_frequent(const std::optional<Reference>& reference, const ConvertOptions& options) {
+  if (!reference) return {};
+  const uint64_t stride = reference->model.file().tensor("first_layer.bias", "plan").info->padded_columns();
+  const uint64_t element = options.precision == Precision::int8 ? sizeof(int16_t) : sizeof(float);
+  return frequent_values(reference->requests, reference->model.numeric_count(),
+                         options.calibration.frequent_bytes, stride * element);
+}
+
+CalibrationReport compare_with(const Reference& reference, formats::ModelFileWriter& writer,
+                               const Network& network, const FrequentValues& frequent,
+                               const ProgressFn& progress) {
+  const formats::ModelFileWriter::Image image = writer.image();
+  const Model model = Model::from_memory(image.bytes, "the converted model");
+  CalibrationReport report = compare(model, reference.model, network, reference.requests, progress);
+  for (const std::vector<double>& values : frequent) report.frequent_rows += values.size();
+  return report;
+}
+
+ConvertReport make_report(Sources sources, const fbs::ModelT& header) {
   ConvertReport report;
-  report.weights_format = checkpoint.format;
-  report.key_prefix = checkpoint.key_prefix;
-  report.used = std::move(use.used);
-  report.ignored = std::move(use.ignored);
+  report.weights_format = std::move(sources.weights_format);
+  report.key_prefix = std::move(sources.key_prefix);
+  report.used = std::move(sources.use.used);
+  report.ignored = std::move(sources.use.ignored);
   report.layout = header.layout->name;
   report.inputs = header.layout->inputs;
-  report.hidden = static_cast<uint32_t>(network.hidden());
+  report.hidden = static_cast<uint32_t>(sources.network.hidden());
   report.depth = header.layout->sketch->depth;
   report.width = header.layout->sketch->width;
-  report.tokens_with_codes = tokens_with_codes(codebook);
+  report.tokens_with_codes = tokens_with_codes(sources.codebook);
   report.languages = header.languages.size();
-  report.parameters = network.parameters;
+  report.parameters = header.parameters;
   report.file_bytes = header.file_length;
   return report;
 }
@@ -130,43 +214,25 @@ ConvertReport convert(const ConvertOptions& options, const std::filesystem::path
     if (progress) progress(stage, done, kStages, "steps");
   };
   report_stage("reading", 0);
-  const Checkpoint checkpoint = read_checkpoint(options.weights);
-  const CodebookJson codebook = read_codebook(options.codebook);
-  const LanguageTable languages = read_languages(options.languages);
-  TensorUse use;
-  const Network network = read_network(checkpoint, options.weights.string(), use);
-  check_strict(use, options);
-  const SketchShape sketch = find_sketch_shape(network, options.features, codebook.depth, options.depth,
-                                               options.width, options.weights.string());
-  const std::vector<uint16_t> codes = relative_codes(codebook, sketch, options.codebook.string());
+  Sources sources = read_sources(options);
+  std::optional<Reference> reference;
+  if (!options.calibration.rows.empty()) reference = make_reference(sources, options, progress);
 
   report_stage("folding", 1);
-  InputLayout layout = build_layout(network, options.features, sketch);
-  TensorPack pack;
-  fbs::ModelT header;
-  header.precision = precision_name(options.precision);
-  header.parameters = network.parameters;
-  for (const std::string_view target : kTargetNames) header.targets.emplace_back(target);
-  const FrequentValues frequent(layout.layout->numerics.size());
-  header.plan = options.precision == Precision::int8 ? fold_dense_s8(network, layout, frequent, pack)
-                                                     : fold_dense_f32(network, layout, frequent, pack);
-  header.layout = std::move(layout.layout);
-  header.codebook = "codebook";
-  pack.add_codes("codebook", codes.size() / sketch.depth, sketch.depth, codes);
-  add_languages(languages, network, options, header);
-  add_provenance(options, checkpoint.format, sketch, header);
-  add_self_tests(header, codebook.token_limit);
-  std::vector<std::vector<std::byte>> tensors = pack.release(header);
-
+  const FrequentValues frequent = choose_frequent(reference, options);
+  formats::ModelFileWriter writer = make_model(sources, options, options.precision, frequent);
   report_stage("self-tests", 2);
-  formats::ModelFileWriter writer(std::move(header), std::move(tensors));
   record_self_tests(writer, output.string());
   report_stage("verifying", 3);
   verify_everywhere(writer, output.string());
+  std::optional<CalibrationReport> calibration;
+  if (reference) calibration = compare_with(*reference, writer, sources.network, frequent, progress);
   report_stage("writing", 4);
   writer.write(output);
   report_stage("done", kStages);
-  return make_report(checkpoint, network, codebook, std::move(use), writer.header());
+  ConvertReport report = make_report(std::move(sources), writer.header());
+  report.calibration = std::move(calibration);
+  return report;
 }
 
 }  // namespace kinglet::converter

@@ -12,6 +12,7 @@
 #include "kinglet/feature_set.h"
 #include "kinglet/formats/model_file.h"
 #include "kinglet/formats/progress.h"
+#include "kinglet/request.h"
 
 namespace kinglet::converter {
 
@@ -20,6 +21,15 @@ namespace kinglet::converter {
 ///   int8: 8-bit sketch rows and hidden layers, 16-bit rows of all other features, activations of 14 bits.
 enum class Precision : uint8_t { fp32, int8 };
 inline constexpr std::array<std::string_view, 2> kPrecisionNames = {"fp32", "int8"};
+
+/// Rows like those that the model will score, with the history that it will score them by: what shows how
+/// often numeric values occur and what a precision costs.
+struct CalibrationOptions {
+  std::vector<std::filesystem::path> rows;  // files, or folders of part-* files; none: no calibration
+  std::filesystem::path history;
+  uint64_t maximum_rows = 20'000;               // the first of them are taken
+  uint64_t frequent_bytes = uint64_t{8} << 20;  // for rows of frequent numeric values
+};
 
 struct ConvertOptions {
   std::filesystem::path weights;    // torch.save's zip format, safetensors or npz
@@ -32,8 +42,28 @@ struct ConvertOptions {
   /// What the network was trained with; decides its input width.
   FeatureSet features;
   Precision precision = Precision::fp32;
+  CalibrationOptions calibration;
   /// Refuse a checkpoint that holds tensors the network does not use.
   bool strict = false;
+};
+
+/// Errors of a vector of the plan against fp32, over all calibration rows; hidden vectors are normalised.
+struct LayerError {
+  std::string name;  // "l1", "hidden2", "logits"
+  double rms = 0;
+  double magnitude = 0;  // rms of the vector itself
+  double largest = 0;
+};
+
+/// The converted model beside fp32 on the calibration rows.
+struct CalibrationReport {
+  std::vector<LayerError> layers;
+  /// A row's probabilities in the order of Target: in fp32, and as converted.
+  std::vector<std::array<float, kTargets>> before;
+  std::vector<std::array<float, kTargets>> after;
+  double bytes_mean = 0;  // of the model, that a row reads
+  uint64_t bytes_p99 = 0;
+  uint64_t frequent_rows = 0;  // numeric values with a row of their own
 };
 
 /// What a conversion found, used and left aside.
@@ -51,6 +81,7 @@ struct ConvertReport {
   uint64_t languages = 0;
   uint64_t parameters = 0;
   uint64_t file_bytes = 0;
+  std::optional<CalibrationReport> calibration;
 };
 
 /// Converts and writes `output` (beside, then renamed). Before it is renamed the model is opened from memory,

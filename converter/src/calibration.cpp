@@ -1,0 +1,150 @@
+#include "calibration.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "kinglet/formats/history_file.h"
+#include "kinglet/formats/row_reader.h"
+#include "kinglet/session.h"
+
+namespace kinglet::converter {
+namespace {
+
+constexpr uint64_t kProgressRows = 64;
+
+/// Running errors of one vector of the plan.
+class LayerErrors {
+ public:
+  LayerErrors(std::string name, const Norm* norm) : name_(std::move(name)), norm_(norm) {}
+
+  /// The converted plan's hidden values are normalised less their mean where `normalised`; the reference's
+  /// never are.
+  void add(const Session& converted, const Session& reference, bool normalised) {
+    const std::span<const float> actual = converted.value(name_);
+    const std::span<const float> expected = reference.value(name_);
+    for (size_t i = 0; i < expected.size(); ++i) {
+      const double scale = norm_ != nullptr ? norm_->scale[i] : 1;
+      const double shift = norm_ != nullptr ? norm_->shift[i] - norm_->mean[i] : 0;
+      const double wanted = scale * double{expected[i]} + shift;
+      const double found = normalised ? double{actual[i]} : scale * double{actual[i]} + shift;
+      squares_ += wanted * wanted;
+      errors_ += (found - wanted) * (found - wanted);
+      largest_ = std::max(largest_, std::fabs(found - wanted));
+      ++count_;
+    }
+  }
+  LayerError result() const {
+    const double count = count_ == 0 ? 1 : static_cast<double>(count_);
+    return {name_, std::sqrt(errors_ / count), std::sqrt(squares_ / count), largest_};
+  }
+
+ private:
+  std::string name_;
+  const Norm* norm_;
+  double squares_ = 0;
+  double errors_ = 0;
+  double largest_ = 0;
+  uint64_t count_ = 0;
+};
+
+bool has_step_scale(const Model& model, const std::string& name) {
+  for (const fbs::Step* step : *model.file().header().plan()->steps()) {
+    if (step->name()->string_view() == name) return step->scale() != nullptr;
+  }
+  return false;
+}
+
+uint64_t percentile_99(std::vector<uint64_t> values) {
+  if (values.empty()) return 0;
+  const auto at = values.begin() + static_cast<std::ptrdiff_t>((values.size() - 1) * 99 / 100);
+  std::nth_element(values.begin(), at, values.end());
+  return *at;
+}
+
+}  // namespace
+
+std::vector<StoredRequest> read_requests(const Model& model, const CalibrationOptions& options,
+                                         const ProgressFn& progress) {
+  const formats::HistoryFile history(options.history);
+  Session session(model);
+  formats::RowReader reader(options.rows);
+  std::vector<StoredRequest> requests;
+  Row row;
+  while (requests.size() < options.maximum_rows && reader.next(row)) {
+    Request request;
+    const Status status = session.request(row, history, request);
+    if (status != Status::ok) throw reader.error_here(status_text(status));
+    requests.push_back({{request.tokens.begin(), request.tokens.end()},
+                        {request.numerics.begin(), request.numerics.end()},
+                        request.flags,
+                        {request.categories.begin(), request.categories.end()}});
+    if (progress && requests.size() % 1'024 == 0)
+      progress("calibration rows", requests.size(), options.maximum_rows, "rows");
+  }
+  return requests;
+}
+
+FrequentValues frequent_values(const std::vector<StoredRequest>& requests, size_t numerics, uint64_t budget,
+                               uint64_t row_bytes) {
+  struct Candidate {
+    uint64_t count;
+    size_t numeric;
+    double value;
+  };
+  std::vector<Candidate> candidates;
+  for (size_t i = 0; i < numerics; ++i) {
+    std::map<double, uint64_t> counts;
+    for (const StoredRequest& request : requests) ++counts[request.numerics[i]];
+    for (const auto& [value, count] : counts) {
+      if (value != 0 && count > 1) candidates.push_back({count, i, value});
+    }
+  }
+  // Stable: equal counts stay in the order of features and values.
+  std::stable_sort(candidates.begin(), candidates.end(),
+                   [](const Candidate& a, const Candidate& b) { return a.count > b.count; });
+  candidates.resize(std::min<uint64_t>(candidates.size(), budget / row_bytes));
+  FrequentValues frequent(numerics);
+  for (const Candidate& candidate : candidates) frequent[candidate.numeric].push_back(candidate.value);
+  for (std::vector<double>& values : frequent) std::sort(values.begin(), values.end());
+  return frequent;
+}
+
+CalibrationReport compare(const Model& model, const Model& reference, const Network& network,
+                          const std::vector<StoredRequest>& requests, const ProgressFn& progress) {
+  Session converted(model);
+  Session exact(reference);
+  std::vector<LayerErrors> layers;
+  layers.emplace_back("l1", nullptr);
+  layers.emplace_back("projection", nullptr);
+  for (size_t k = 0; k < network.norms.size(); ++k)
+    layers.emplace_back("hidden" + std::to_string(k + 1), &network.norms[k]);
+  layers.emplace_back("logits", nullptr);
+  std::vector<bool> normalised;
+  for (const LayerErrors& layer : layers) normalised.push_back(has_step_scale(model, layer.result().name));
+
+  CalibrationReport report;
+  std::vector<uint64_t> bytes;
+  for (const StoredRequest& stored : requests) {
+    Scores before;
+    Scores after;
+    if (exact.score(stored.request(), before) != Status::ok ||
+        converted.score(stored.request(), after) != Status::ok) {
+      throw Error("calibration", "", "a request was refused");
+    }
+    for (size_t i = 0; i < layers.size(); ++i) layers[i].add(converted, exact, normalised[i]);
+    report.before.push_back(before.probabilities);
+    report.after.push_back(after.probabilities);
+    bytes.push_back(converted.bytes_read());
+    report.bytes_mean += static_cast<double>(bytes.back()) / static_cast<double>(requests.size());
+    if (progress && bytes.size() % kProgressRows == 0)
+      progress("comparing", bytes.size(), requests.size(), "rows");
+  }
+  for (const LayerErrors& layer : layers) report.layers.push_back(layer.result());
+  report.bytes_p99 = percentile_99(std::move(bytes));
+  return report;
+}
+
+}  // namespace kinglet::converter
