@@ -318,7 +318,7 @@ class DnnlNetwork : public Network {
 
   dnnl::memory add_layer(const Dense& layer, const dnnl::memory& in, const dnnl::memory* added,
                          const Norm* norm) {
-    const dnnl::memory out = values(layer.outputs);
+    dnnl::memory out = values(layer.outputs);
     const PostOps ops = post_ops(added, norm);
     const auto chosen = choose(layer, in, out, ops);
     dnnl::memory plain = copied(layer.weights, described(layer.outputs, layer.inputs, Tag::ab));

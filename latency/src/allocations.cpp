@@ -24,11 +24,13 @@ __attribute__((tls_model("initial-exec"))) thread_local uint64_t calls = 0;
 // Definitions in the program stand before the libraries' own: every call in the process comes here first.
 extern "C" {
 
+// glibc names what stands behind malloc. NOLINTBEGIN(bugprone-reserved-identifier)
 void* __libc_malloc(size_t size);
 void* __libc_calloc(size_t count, size_t size);
 void* __libc_realloc(void* block, size_t size);
 void* __libc_memalign(size_t alignment, size_t size);
 void __libc_free(void* block);
+// NOLINTEND(bugprone-reserved-identifier)
 
 void* malloc(size_t size) {
   ++calls;

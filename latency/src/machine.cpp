@@ -49,7 +49,7 @@ std::string cpu_name() {
 }
 
 KINGLET_CLONES uint64_t stream(std::span<const std::byte> bytes) noexcept {
-  typedef uint64_t Line __attribute__((vector_size(kLine)));
+  using Line __attribute__((vector_size(kLine))) = uint64_t;
   Line a{};
   Line b{};
   Line c{};
