@@ -30,6 +30,10 @@ struct Avx2 {
   KINGLET_INLINE void store_shorts(int16_t* to, Shorts values) {
     _mm256_store_si256(reinterpret_cast<__m256i*>(to), values);
   }
+  KINGLET_INLINE Ints load_ints(const int32_t* from) {
+    return _mm256_load_si256(reinterpret_cast<const __m256i*>(from));
+  }
+  KINGLET_INLINE Batch to_float(const int32_t* from) { return _mm256_cvtepi32_ps(load_ints(from)); }
   KINGLET_INLINE void store_ints(int32_t* to, Ints values) {
     _mm256_store_si256(reinterpret_cast<__m256i*>(to), values);
   }
@@ -48,6 +52,14 @@ struct Avx2 {
   }
   KINGLET_INLINE Shorts widen_shorts(const int8_t* from) {
     return _mm256_cvtepi8_epi16(_mm_load_si128(reinterpret_cast<const __m128i*>(from)));
+  }
+  using WideWeight = __m256i;
+  KINGLET_INLINE WideWeight wide_weight(uint32_t a, uint32_t b) {
+    return _mm256_set1_epi32(static_cast<int32_t>(a | b << 16));
+  }
+  KINGLET_INLINE void add_wide_pair(Ints& first, Ints& second, Shorts a, Shorts b, WideWeight weight) {
+    first = _mm256_add_epi32(first, _mm256_madd_epi16(weight, _mm256_unpacklo_epi16(a, b)));
+    second = _mm256_add_epi32(second, _mm256_madd_epi16(weight, _mm256_unpackhi_epi16(a, b)));
   }
   KINGLET_INLINE Shorts quad(const int16_t* from) {
     int64_t bits = 0;

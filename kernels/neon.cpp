@@ -25,6 +25,8 @@ struct Neon {
   KINGLET_INLINE int8x16_t load_bytes(const int8_t* from) { return vld1q_s8(from); }
   KINGLET_INLINE Shorts load_shorts(const int16_t* from) { return vld1q_s16(from); }
   KINGLET_INLINE void store_shorts(int16_t* to, Shorts values) { vst1q_s16(to, values); }
+  KINGLET_INLINE Ints load_ints(const int32_t* from) { return vld1q_s32(from); }
+  KINGLET_INLINE Batch to_float(const int32_t* from) { return vcvtq_f32_s32(vld1q_s32(from)); }
   KINGLET_INLINE void store_ints(int32_t* to, Ints values) { vst1q_s32(to, values); }
   KINGLET_INLINE PairWeight pair_weight(uint32_t a, uint32_t b) {
     return {vdup_n_s8(static_cast<int8_t>(a)), vdup_n_s8(static_cast<int8_t>(b))};
@@ -34,7 +36,19 @@ struct Neon {
     second = vmlal_s8(vmlal_s8(second, vget_high_s8(a), weight.a), vget_high_s8(b), weight.b);
   }
   KINGLET_INLINE void in_order(Shorts& /*first*/, Shorts& /*second*/) {}
+  KINGLET_INLINE void in_order(Ints& /*first*/, Ints& /*second*/) {}
   KINGLET_INLINE Shorts widen_shorts(const int8_t* from) { return vmovl_s8(vld1_s8(from)); }
+  struct WideWeight {
+    int16x4_t a;
+    int16x4_t b;
+  };
+  KINGLET_INLINE WideWeight wide_weight(uint32_t a, uint32_t b) {
+    return {vdup_n_s16(static_cast<int16_t>(a)), vdup_n_s16(static_cast<int16_t>(b))};
+  }
+  KINGLET_INLINE void add_wide_pair(Ints& first, Ints& second, Shorts a, Shorts b, WideWeight weight) {
+    first = vmlal_s16(vmlal_s16(first, vget_low_s16(a), weight.a), vget_low_s16(b), weight.b);
+    second = vmlal_s16(vmlal_s16(second, vget_high_s16(a), weight.a), vget_high_s16(b), weight.b);
+  }
   KINGLET_INLINE Shorts quad(const int16_t* from) {
     const int16x4_t q = vld1_s16(from);
     return vcombine_s16(q, q);

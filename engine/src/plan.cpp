@@ -105,13 +105,16 @@ class Resolver {
     for (const fbs::Block* block : *source_.blocks()) {
       const std::string place = "block " + block->name()->str();
       const uint32_t padded = round_up(block->width(), kernels::kWidePanel);
-      if (block->width() == 0 || block->width() > kMaximumWidth || block->offset() != end ||
-          end + padded > plan_.stride) {
+      const uint64_t offset = block->offset();
+      if (block->width() == 0 || block->width() > kMaximumWidth || offset < end ||
+          offset - end >= kernels::kByteLane || offset % kernels::kWidePanel != 0 ||
+          offset + padded > plan_.stride) {
         fail(place, "expected blocks side by side within the rows' width");
       }
-      add_value(block->name()->string_view(), block->width(), padded, end, place);
-      end += padded;
+      add_value(block->name()->string_view(), block->width(), padded, offset, place);
+      end = offset + padded;
     }
+    block_count_ = plan_.values.size();
     if (round_up(end, row_lane()) != plan_.stride) fail("blocks", "expected them to fill the rows' width");
     plan_.value_floats = static_cast<uint32_t>(plan_.stride);
   }
@@ -136,6 +139,7 @@ class Resolver {
       fail(place, "a bias without weights");
     }
     resolve_quantisation(source, width, padded, place, step);
+    resolve_flips(source, place, step);
     resolve_epilogue(source, width, padded, place, step);
     step.output = add_value(source.name()->string_view(), width, padded, plan_.value_floats, place);
     plan_.value_floats += static_cast<uint32_t>(padded);
@@ -175,6 +179,36 @@ class Resolver {
       fail(place, "expected one 32-bit sum of weights an output");
     }
     step.weights_sums = sums.s32();
+  }
+
+  void resolve_flips(const fbs::Step& source, const std::string& place, PlanStep& step) const {
+    if ((source.columns() != nullptr) != (source.flip_scale() != nullptr))
+      fail(place, "columns and flip_scale go together");
+    if (source.columns() == nullptr) return;
+    if (step.kind != StepKind::activate || step.input >= block_count_)
+      fail(place, "columns belong to a block, without weights");
+    const Value& input = plan_.values[step.input];
+    step.kind = StepKind::flip;
+    step.flip_scale = vector(source.flip_scale(), input.width, input.padded_width, place);
+    const TensorView& columns = file_.tensor(source.columns()->string_view(), place);
+    const fbs::ElementType type = columns.info->type();
+    const bool integers = type == fbs::ElementType::s8 || type == fbs::ElementType::s16;
+    const size_t lane = type == fbs::ElementType::s8 ? kernels::kByteLane : kernels::kLane;
+    if ((type != fbs::ElementType::f32 && !integers) || columns.info->packing() != fbs::Packing::rows ||
+        columns.rank() != 2 || columns.dimension(0) != input.width ||
+        columns.dimension(1) != columns.info->padded_columns() || columns.dimension(1) % lane != 0) {
+      fail(place, "expected a row of columns a unit, padded to whole lanes of " + std::to_string(lane));
+    }
+    // The next block begins at the next whole lane.
+    step.target = round_up(input.offset + input.padded_width, kernels::kByteLane);
+    if (columns.dimension(1) > plan_.stride || step.target > plan_.stride - columns.dimension(1))
+      fail(place, "its columns reach beyond the rows' width");
+    step.columns_width = static_cast<uint32_t>(columns.dimension(1));
+    if (integers != (source.columns_scale() != nullptr))
+      fail(place, "columns of integers have a scale, others none");
+    const float* scale =
+        integers ? vector(source.columns_scale(), step.columns_width, step.columns_width, place) : nullptr;
+    step.columns = {columns.bytes.data(), type, scale, 0, input.width};
   }
 
   void resolve_epilogue(const fbs::Step& source, uint64_t width, uint64_t padded, const std::string& place,
@@ -219,6 +253,7 @@ class Resolver {
 
   const ModelFile& file_;
   const fbs::Plan& source_;
+  size_t block_count_ = 0;
   Plan plan_;
   std::map<std::string_view, uint32_t> names_;
 };

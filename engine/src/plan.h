@@ -25,8 +25,18 @@ struct PlanAddend {
   const float* shift = nullptr;
 };
 
+/// A table of first-layer rows. Rows of all tables are numbered through, in the file's header; the engine's
+/// terms count from a table's first.
+struct RowTable {
+  const void* rows = nullptr;
+  fbs::ElementType type = fbs::ElementType::f32;  // f32, s16 or s8
+  const float* scale = nullptr;                   // of s16 and s8: what one unit stands for, an output each
+  uint64_t first_row = 0;
+  uint64_t count = 0;
+};
+
 /// What a step does with its input before the epilogue.
-enum class StepKind : uint8_t { activate, dense_f32, dense_s8 };
+enum class StepKind : uint8_t { activate, dense_f32, dense_s8, flip };
 
 struct PlanStep {
   StepKind kind = StepKind::activate;
@@ -37,21 +47,15 @@ struct PlanStep {
   uint32_t panel = 0;
   const float* weights_scale = nullptr;  // dense_s8
   const int32_t* weights_sums = nullptr;
+  const float* flip_scale = nullptr;  // flip
+  RowTable columns;                   // a row a unit, `columns_width` elements each
+  uint32_t columns_width = 0;
+  uint32_t target = 0;  // first float of the first layer's sum that they are added to
   std::vector<PlanAddend> addends;
   bool leaky = false;
   float slope = 0;
   const float* scale = nullptr;
   const float* shift = nullptr;
-};
-
-/// A table of first-layer rows. Rows of all tables are numbered through, in the file's header; the engine's
-/// terms count from a table's first.
-struct RowTable {
-  const void* rows = nullptr;
-  fbs::ElementType type = fbs::ElementType::f32;  // f32, s16 or s8
-  const float* scale = nullptr;                   // of s16 and s8: what one unit stands for, an output each
-  uint64_t first_row = 0;
-  uint64_t count = 0;
 };
 
 struct Plan {

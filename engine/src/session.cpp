@@ -10,6 +10,7 @@
 
 #include "arena.h"
 #include "first_layer.h"
+#include "flips.h"
 #include "model_impl.h"
 
 namespace kinglet {
@@ -58,8 +59,12 @@ size_t quantised_width(const Plan& plan) {
 
 struct Session::State {
   explicit State(Model given)
-      : model(std::move(given)), impl(*model.impl_), first_layer(impl.layout, impl.plan, *impl.kernels) {
+      : model(std::move(given)),
+        impl(*model.impl_),
+        first_layer(impl.layout, impl.plan, *impl.kernels),
+        flips(*impl.kernels) {
     first_layer.book(arena);
+    flips.book(impl.plan, arena);
     const size_t quantised_offset = arena.book<int16_t>(quantised_width(impl.plan));
     const size_t values_offset = arena.book<float>(impl.plan.value_floats);
     const size_t numerics_offset = arena.book<double>(impl.layout.numerics.size());
@@ -67,6 +72,7 @@ struct Session::State {
     const size_t addends_offset = arena.book<kernels::Addend>(addend_count(impl.plan));
     arena.allocate();
     first_layer.take(arena);
+    flips.take(arena);
     quantised = arena.part<int16_t>(quantised_offset);
     values = arena.part<float>(values_offset);
     numerics = arena.part<double>(numerics_offset);
@@ -85,12 +91,14 @@ struct Session::State {
   const ModelImpl& impl;
   Arena arena;
   FirstLayer first_layer;
+  Flips flips;
   int16_t* quantised = nullptr;  // a dense layer's input, in the kernels' own format
   float* values = nullptr;
   double* numerics = nullptr;
   uint32_t* categories = nullptr;
   std::vector<BoundStep> steps;
   uint64_t bytes_of_steps = 0;
+  uint64_t bytes_of_flips = 0;  // in the latest score
 };
 
 void Session::State::bind_steps(kernels::Addend* addends) {
@@ -140,6 +148,9 @@ void Session::State::run_step(const BoundStep& bound) noexcept {
                             step.weights_scale, step.weights_sums, step.bias, bound.epilogue, bound.output);
       break;
     }
+    case StepKind::flip:
+      bytes_of_flips += flips.run(step, bound.input, bound.inputs, bound.output, values);
+      break;
   }
 }
 
@@ -179,6 +190,7 @@ Status Session::score(const Request& request, Scores& scores) noexcept {
   State& state = *state_;
   if (const Status status = state.check(request); status != Status::ok) return status;
   state.first_layer.reset_bytes();
+  state.bytes_of_flips = 0;
   state.first_layer.run(request, state.values);
   for (const BoundStep& bound : state.steps) state.run_step(bound);
   const float* logits = state.values + state.impl.plan.values[state.impl.plan.output].offset;
@@ -203,7 +215,7 @@ Status Session::request(const Row& row, const formats::HistoryFile& history, Req
 }
 
 uint64_t Session::bytes_read() const noexcept {
-  return state_->first_layer.bytes_read() + state_->bytes_of_steps;
+  return state_->first_layer.bytes_read() + state_->bytes_of_flips + state_->bytes_of_steps;
 }
 
 std::span<const float> Session::value(std::string_view name) const noexcept {

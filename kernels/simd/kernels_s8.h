@@ -13,7 +13,8 @@
 ///   - PairWeight, pair_weight(a, b): counts of two rows, each at most 127.
 ///   - add_pair(first, second, a, b, weight): adds a * weight.a + b * weight.b to two vectors of 16-bit sums.
 ///     Which output has which lane is the set's own affair, until `in_order` puts them in order.
-///   - Ints: a vector of 32-bit integers; zero_ints, store_ints.
+///   - Ints: a vector of 32-bit integers; zero_ints, load_ints, store_ints; to_float: loaded and made floats.
+///   - WideWeight, wide_weight(a, b), add_wide_pair: the same as for pairs, of 16-bit rows and 32-bit sums.
 ///   - widen_shorts(bytes): 8-bit integers, loaded and made 16-bit: a whole number of quads of weights.
 ///   - quad(q): the four quantised inputs at q, repeated over a vector of Shorts.
 ///   - add_products(sums, w, q): adds products of lanes to sums, two neighbours to each.
@@ -74,13 +75,17 @@ struct KernelsS8 {
     }
   }
 
-  KINGLET_INLINE bool fits_shorts(const CountTerm* terms, size_t count) {
+  /// What sums of the counts need.
+  enum class Width : uint8_t { shorts, wide, any };
+  KINGLET_INLINE Width width_of(const CountTerm* terms, size_t count) {
     uint32_t total = 0;
+    uint32_t largest = 0;
     for (size_t t = 0; t < count; ++t) {
-      if (terms[t].count > kPairCount) return false;
+      largest = terms[t].count > largest ? terms[t].count : largest;
       total += terms[t].count;
     }
-    return total <= kShortCounts;
+    if (largest <= kPairCount && total <= kShortCounts) return Width::shorts;
+    return largest <= kWideCount ? Width::wide : Width::any;
   }
 
   static constexpr size_t kBlock = 2048;
@@ -109,12 +114,69 @@ struct KernelsS8 {
     }
   }
 
-  /// Any counts: left to the compiler, as long tweets are rare.
+  /// 32-bit sums take counts that fit 16 bits, two rows at a time.
+  static constexpr uint32_t kWideCount = 0x7FFF;
+
+  template <size_t kPairs>
+  KINGLET_INLINE size_t add_wide_groups(const int8_t* rows, size_t stride, size_t outputs,
+                                        const CountTerm* terms, size_t t, size_t count, int32_t* sums) {
+    for (; t + 2 * kPairs <= count; t += 2 * kPairs) {
+      const int8_t* row[2 * kPairs];
+      typename Set::WideWeight weight[kPairs];
+      for (size_t r = 0; r < 2 * kPairs; ++r) row[r] = rows + terms[t + r].row * stride;
+      for (size_t p = 0; p < kPairs; ++p) {
+        weight[p] = Set::wide_weight(terms[t + 2 * p].count, terms[t + 2 * p + 1].count);
+      }
+      for (size_t o = 0; o < outputs; o += 2 * kInts) {
+        Ints first = Set::load_ints(sums + o);
+        Ints second = Set::load_ints(sums + o + kInts);
+        for (size_t p = 0; p < kPairs; ++p) {
+          Set::add_wide_pair(first, second, Set::widen_shorts(row[2 * p] + o),
+                             Set::widen_shorts(row[2 * p + 1] + o), weight[p]);
+        }
+        Set::store_ints(sums + o, first);
+        Set::store_ints(sums + o + kInts, second);
+      }
+    }
+    return t;
+  }
+
+  KINGLET_INLINE void add_rows_wide(const int8_t* rows, size_t stride, size_t width, const CountTerm* terms,
+                                    size_t count, float scale, const float* output_scale, float* sum) {
+    alignas(kAlignment) int32_t sums[kBlock];
+    for (size_t begin = 0; begin < width; begin += kBlock) {
+      const size_t outputs = width - begin < kBlock ? width - begin : kBlock;
+      for (size_t o = 0; o < outputs; o += kInts) Set::store_ints(sums + o, Set::zero_ints());
+      size_t t = add_wide_groups<4>(rows + begin, stride, outputs, terms, 0, count, sums);
+      t = add_wide_groups<1>(rows + begin, stride, outputs, terms, t, count, sums);
+      if (t < count) {
+        const CountTerm last[2] = {terms[t], {terms[t].row, 0}};
+        add_wide_groups<1>(rows + begin, stride, outputs, last, 0, 2, sums);
+      }
+      for (size_t o = 0; o < outputs; o += 2 * kInts) {
+        Ints first = Set::load_ints(sums + o);
+        Ints second = Set::load_ints(sums + o + kInts);
+        Set::in_order(first, second);
+        Set::store_ints(sums + o, first);
+        Set::store_ints(sums + o + kInts, second);
+      }
+      add_ints_to(sums, outputs, scale, output_scale + begin, sum + begin);
+    }
+  }
+
+  KINGLET_INLINE void add_ints_to(const int32_t* sums, size_t outputs, float scale, const float* output_scale,
+                                  float* sum) {
+    for (size_t o = 0; o < outputs; o += Batch::size) {
+      const Batch factor = Batch(scale) * Batch::load_aligned(output_scale + o);
+      Set::fused(factor, Set::to_float(sums + o), Batch::load_aligned(sum + o)).store_aligned(sum + o);
+    }
+  }
+
+  /// Any counts: left to the compiler, as one token thousands of times in a tweet is rare.
   KINGLET_INLINE void add_rows_long(const int8_t* rows, size_t stride, size_t width, const CountTerm* terms,
                                     size_t count, float scale, const float* output_scale, float* sum) {
     constexpr size_t kPart = 512;
     alignas(kAlignment) int32_t sums[kPart];
-    alignas(kAlignment) float values[kPart];
     for (size_t begin = 0; begin < width; begin += kPart) {
       const size_t outputs = width - begin < kPart ? width - begin : kPart;
       for (size_t o = 0; o < outputs; ++o) sums[o] = 0;
@@ -123,21 +185,19 @@ struct KernelsS8 {
         const auto weight = static_cast<int32_t>(terms[t].count);
         for (size_t o = 0; o < outputs; ++o) sums[o] += weight * row[o];
       }
-      for (size_t o = 0; o < outputs; ++o) values[o] = static_cast<float>(sums[o]);
-      for (size_t o = 0; o < outputs; o += Batch::size) {
-        float* place = sum + begin + o;
-        const Batch factor = Batch(scale) * Batch::load_aligned(output_scale + begin + o);
-        Set::fused(factor, Batch::load_aligned(values + o), Batch::load_aligned(place)).store_aligned(place);
-      }
+      add_ints_to(sums, outputs, scale, output_scale + begin, sum + begin);
     }
   }
 
   static void add_rows(const int8_t* rows, size_t stride, size_t width, const CountTerm* terms, size_t count,
                        float scale, const float* output_scale, float* sum) {
-    if (fits_shorts(terms, count)) {
-      add_rows_short(rows, stride, width, terms, count, scale, output_scale, sum);
-    } else {
-      add_rows_long(rows, stride, width, terms, count, scale, output_scale, sum);
+    switch (width_of(terms, count)) {
+      case Width::shorts:
+        return add_rows_short(rows, stride, width, terms, count, scale, output_scale, sum);
+      case Width::wide:
+        return add_rows_wide(rows, stride, width, terms, count, scale, output_scale, sum);
+      case Width::any:
+        return add_rows_long(rows, stride, width, terms, count, scale, output_scale, sum);
     }
   }
 
@@ -174,12 +234,9 @@ struct KernelsS8 {
   /// The float part of a dense layer: `sums` of the kWidePanel outputs from `begin` on.
   KINGLET_INLINE void finish_panel(const int32_t* sums, size_t begin, float scale, const float* output_scale,
                                    const float* bias, const Epilogue& epilogue, float* out) {
-    alignas(kAlignment) float values[kWidePanel];
-    for (size_t o = 0; o < kWidePanel; ++o) values[o] = static_cast<float>(sums[o]);
     for (size_t o = 0; o < kWidePanel; o += Batch::size) {
       const Batch factor = Batch(scale) * Batch::load_aligned(output_scale + begin + o);
-      const Batch z =
-          Set::fused(factor, Batch::load_aligned(values + o), Batch::load_aligned(bias + begin + o));
+      const Batch z = Set::fused(factor, Set::to_float(sums + o), Batch::load_aligned(bias + begin + o));
       F32::finish(z, epilogue, begin + o).store_aligned(out + begin + o);
     }
   }
