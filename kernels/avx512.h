@@ -15,9 +15,12 @@ struct Avx512 {
   static constexpr size_t kPanels = 4;
   KINGLET_INLINE Batch fused(Batch a, Batch b, Batch c) { return _mm512_fmadd_ps(a, b, c); }
   KINGLET_INLINE Batch widen(const int16_t* from) {
-    return _mm512_cvtepi32_ps(
-        _mm512_cvtepi16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from))));
+    return _mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(load_half(from)));
   }
+  KINGLET_INLINE Batch widen(const Bf16* from) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(load_half(from)), 16));
+  }
+  KINGLET_INLINE Batch widen(const F16* from) { return _mm512_cvtph_ps(load_half(from)); }
 
   using Shorts = __m512i;
   using Ints = __m512i;
@@ -57,6 +60,11 @@ struct Avx512 {
   }
   KINGLET_INLINE void round_to_shorts(Batch values, int16_t* to) {
     _mm256_store_si256(reinterpret_cast<__m256i*>(to), round_to_shorts(values));
+  }
+
+ private:
+  KINGLET_INLINE __m256i load_half(const void* from) {
+    return _mm256_loadu_si256(static_cast<const __m256i*>(from));
   }
 };
 

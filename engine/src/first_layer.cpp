@@ -14,10 +14,6 @@ size_t feature_terms(const Layout& layout) {
   return count;
 }
 
-uint64_t element_bytes(fbs::ElementType type) {
-  return type == fbs::ElementType::f32 ? 4 : type == fbs::ElementType::s16 ? 2 : 1;
-}
-
 }  // namespace
 
 void FirstLayer::book(Arena& arena) {
@@ -99,14 +95,26 @@ void FirstLayer::add_counts(std::span<const kernels::CountTerm> counts, float sc
 void FirstLayer::add_terms(uint32_t table_number, std::span<const kernels::RowTerm> terms, float scale,
                            float* sum) noexcept {
   const RowTable& table = plan_.tables[table_number];
-  if (table.type == fbs::ElementType::s16) {
-    kernels_.add_rows_s16(static_cast<const int16_t*>(table.rows), plan_.stride, plan_.stride, terms.data(),
-                          terms.size(), scale, table.scale, sum);
-  } else {
-    kernels_.add_rows_f32(static_cast<const float*>(table.rows), plan_.stride, plan_.stride, terms.data(),
-                          terms.size(), scale, sum);
+  const uint64_t stride = plan_.stride;
+  switch (table.type) {
+    case fbs::ElementType::bf16:
+      kernels_.add_rows_bf16(static_cast<const kernels::Bf16*>(table.rows), stride, stride, terms.data(),
+                             terms.size(), scale, sum);
+      break;
+    case fbs::ElementType::f16:
+      kernels_.add_rows_f16(static_cast<const kernels::F16*>(table.rows), stride, stride, terms.data(),
+                            terms.size(), scale, sum);
+      break;
+    case fbs::ElementType::s16:
+      kernels_.add_rows_s16(static_cast<const int16_t*>(table.rows), stride, stride, terms.data(),
+                            terms.size(), scale, table.scale, sum);
+      break;
+    default:
+      kernels_.add_rows_f32(static_cast<const float*>(table.rows), stride, stride, terms.data(), terms.size(),
+                            scale, sum);
+      break;
   }
-  bytes_read_ += terms.size() * plan_.stride * element_bytes(table.type);
+  bytes_read_ += terms.size() * stride * formats::element_bytes(table.type);
 }
 
 void FirstLayer::add_features(const Request& request, fbs::Scope scope, float* sum) noexcept {

@@ -7,11 +7,12 @@
 /// Below the entry points everything is forced inline: no function of its own, nothing to call.
 #define KINGLET_INLINE [[gnu::always_inline]] static inline
 
-/// The fp32 kernels for any instruction set that xsimd knows: one lane an output. `Set` says what differs:
+/// The kernels that compute in fp32, for any instruction set that xsimd knows: one lane an output, whatever
+/// type rows and weights are stored in. `Set` says what differs:
 ///   - Batch: a vector of floats.
 ///   - fused: fma(a, b, c), rounded once. Not xsimd::fma: where xsimd knows no instruction for it (SSE4.2; in
 ///     xsimd 8 also AVX-512 and NEON), it multiplies, rounds and adds.
-///   - widen: a vector of 16-bit integers, loaded and made floats.
+///   - widen: a vector of 16-bit integers or 16-bit floats, loaded from any address and made floats, exactly.
 ///   - kRows: rows that add_rows takes side by side.
 ///   - kPanels: panels that gemv takes side by side, a power of two: enough independent sums to hide the
 ///     latency of `fused`, few enough to stay in registers.
@@ -25,7 +26,10 @@ struct KernelsF32 {
   static constexpr size_t kSize = Batch::size;
 
   KINGLET_INLINE Batch load(const float* from) { return Batch::load_aligned(from); }
-  KINGLET_INLINE Batch load(const int16_t* from) { return Set::widen(from); }
+  template <typename Narrow>
+  KINGLET_INLINE Batch load(const Narrow* from) {
+    return Set::widen(from);
+  }
 
   KINGLET_INLINE Batch finish(Batch z, const Epilogue& epilogue, size_t o) {
     for (size_t a = 0; a < epilogue.addend_count; ++a) {
@@ -82,7 +86,8 @@ struct KernelsF32 {
     }
   }
 
-  static void add_rows(const float* rows, size_t stride, size_t width, const RowTerm* terms, size_t count,
+  template <typename Element>
+  static void add_rows(const Element* rows, size_t stride, size_t width, const RowTerm* terms, size_t count,
                        float scale, float* sum) {
     add_typed_rows(rows, stride, width, terms, count, scale, nullptr, sum);
   }
@@ -93,8 +98,8 @@ struct KernelsF32 {
   }
 
   /// `kPanels` panels side by side, their sums in registers.
-  template <size_t kPanel, size_t kPanels>
-  KINGLET_INLINE void gemv_tile(const float* panels, size_t inputs, size_t begin, const float* in,
+  template <size_t kPanel, size_t kPanels, typename Element>
+  KINGLET_INLINE void gemv_tile(const Element* panels, size_t inputs, size_t begin, const float* in,
                                 const float* bias, const Epilogue& epilogue, float* out) {
     constexpr size_t kBatches = kPanel / kSize;
     Batch z[kPanels][kBatches];
@@ -111,9 +116,9 @@ struct KernelsF32 {
       for (size_t i = block; i < end; ++i) {
         const Batch x(in[i]);
         for (size_t p = 0; p < kPanels; ++p) {
-          const float* weights = panels + (p * inputs + i) * kPanel;
+          const Element* weights = panels + (p * inputs + i) * kPanel;
           for (size_t b = 0; b < kBatches; ++b) {
-            s[p][b] = Set::fused(Batch::load_aligned(weights + b * kSize), x, s[p][b]);
+            s[p][b] = Set::fused(load(weights + b * kSize), x, s[p][b]);
           }
         }
       }
@@ -130,8 +135,8 @@ struct KernelsF32 {
   }
 
   /// Panels from output `begin` on: as many tiles of `kPanels` as fit, the rest in tiles of half as many.
-  template <size_t kPanel, size_t kPanels = Set::kPanels>
-  KINGLET_INLINE void gemv_panels(const float* panels, size_t inputs, size_t begin, size_t outputs,
+  template <size_t kPanel, size_t kPanels, typename Element>
+  KINGLET_INLINE void gemv_panels(const Element* panels, size_t inputs, size_t begin, size_t outputs,
                                   const float* in, const float* bias, const Epilogue& epilogue, float* out) {
     constexpr size_t kTile = kPanels * kPanel;
     for (; begin + kTile <= outputs; begin += kTile) {
@@ -142,12 +147,13 @@ struct KernelsF32 {
     }
   }
 
-  static void gemv(const float* panels, size_t panel, size_t inputs, size_t outputs, const float* in,
+  template <typename Element>
+  static void gemv(const Element* panels, size_t panel, size_t inputs, size_t outputs, const float* in,
                    const float* bias, const Epilogue& epilogue, float* out) {
     if (panel == kWidePanel) {
-      gemv_panels<kWidePanel>(panels, inputs, 0, outputs, in, bias, epilogue, out);
+      gemv_panels<kWidePanel, Set::kPanels>(panels, inputs, 0, outputs, in, bias, epilogue, out);
     } else {
-      gemv_panels<kSlimPanel>(panels, inputs, 0, outputs, in, bias, epilogue, out);
+      gemv_panels<kSlimPanel, Set::kPanels>(panels, inputs, 0, outputs, in, bias, epilogue, out);
     }
   }
 
