@@ -18,6 +18,17 @@ struct Avx2 {
   KINGLET_INLINE Batch widen(const Bf16* from) {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(load_half(from)), 16));
   }
+  KINGLET_INLINE void split(const Bf16* from, Batch& even, Batch& odd) {
+    const __m256i words = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+    even = _mm256_castsi256_ps(_mm256_slli_epi32(words, 16));
+    odd = _mm256_castsi256_ps(_mm256_and_si256(words, _mm256_set1_epi32(static_cast<int>(0xFFFF'0000U))));
+  }
+  KINGLET_INLINE void interleave(Batch& first, Batch& second) {
+    const __m256 low = _mm256_unpacklo_ps(first, second);
+    const __m256 high = _mm256_unpackhi_ps(first, second);
+    first = _mm256_permute2f128_ps(low, high, 0x20);
+    second = _mm256_permute2f128_ps(low, high, 0x31);
+  }
   KINGLET_INLINE Batch widen(const F16* from) { return _mm256_cvtph_ps(load_half(from)); }
 
   using Shorts = __m256i;

@@ -16,6 +16,16 @@ struct Neon {
   KINGLET_INLINE Batch widen(const Bf16* from) {
     return vreinterpretq_f32_u32(vshlq_n_u32(vmovl_u16(vld1_u16(&from->bits)), 16));
   }
+  KINGLET_INLINE void split(const Bf16* from, Batch& even, Batch& odd) {
+    const uint32x4_t words = vreinterpretq_u32_u16(vld1q_u16(&from->bits));
+    even = vreinterpretq_f32_u32(vshlq_n_u32(words, 16));
+    odd = vreinterpretq_f32_u32(vandq_u32(words, vdupq_n_u32(0xFFFF'0000U)));
+  }
+  KINGLET_INLINE void interleave(Batch& first, Batch& second) {
+    const float32x4_t even = first;
+    first = vzip1q_f32(even, second);
+    second = vzip2q_f32(even, second);
+  }
   KINGLET_INLINE Batch widen(const F16* from) {
     return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(&from->bits)));
   }

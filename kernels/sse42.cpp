@@ -39,6 +39,16 @@ struct Sse42 {
   KINGLET_INLINE Batch widen(const Bf16* from) {
     return _mm_castsi128_ps(_mm_slli_epi32(_mm_cvtepu16_epi32(load_half(from)), 16));
   }
+  KINGLET_INLINE void split(const Bf16* from, Batch& even, Batch& odd) {
+    const __m128i words = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+    even = _mm_castsi128_ps(_mm_slli_epi32(words, 16));
+    odd = _mm_castsi128_ps(_mm_and_si128(words, _mm_set1_epi32(static_cast<int>(0xFFFF'0000U))));
+  }
+  KINGLET_INLINE void interleave(Batch& first, Batch& second) {
+    const __m128 even = first;
+    first = _mm_unpacklo_ps(even, second);
+    second = _mm_unpackhi_ps(even, second);
+  }
   /// scalar/widen.h, four lanes at a time.
   KINGLET_INLINE Batch widen(const F16* from) {
     const __m128i bits = _mm_cvtepu16_epi32(load_half(from));

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <type_traits>
+
 #include <xsimd/xsimd.hpp>
 
 #include "kinglet/kernels/kernels.h"
@@ -13,7 +15,9 @@
 ///   - fused: fma(a, b, c), rounded once. Not xsimd::fma: where xsimd knows no instruction for it (SSE4.2; in
 ///     xsimd 8 also AVX-512 and NEON), it multiplies, rounds and adds.
 ///   - widen: a vector of 16-bit integers or 16-bit floats, loaded from any address and made floats, exactly.
-///   - kRows: rows that add_rows takes side by side.
+///   - split: a vector of words of two bf16 each, from any address, as floats: the even and the odd ones.
+///     interleave: two vectors so divided, in order.
+///   - kRows: rows that add_rows takes side by side; of 16-bit elements, twice as many.
 ///   - kPanels: panels that gemv takes side by side, a power of two: enough independent sums to hide the
 ///     latency of `fused`, few enough to stay in registers.
 /// `Set` is of the unnamed namespace of the one file that is compiled with the set's flags. So are these
@@ -46,6 +50,22 @@ struct KernelsF32 {
     return z;
   }
 
+  /// Two vectors of neighbouring outputs. bf16 is made floats fastest a word of two at a time, which puts
+  /// even outputs into the first vector and odd ones into the second: sums stay so until `in_order`.
+  template <typename Element>
+  KINGLET_INLINE void load_two(const Element* from, Batch& first, Batch& second) {
+    if constexpr (std::is_same_v<Element, Bf16>) {
+      Set::split(from, first, second);
+    } else {
+      first = load(from);
+      second = load(from + kSize);
+    }
+  }
+  template <typename Element>
+  KINGLET_INLINE void in_order(Batch& first, Batch& second) {
+    if constexpr (std::is_same_v<Element, Bf16>) Set::interleave(first, second);
+  }
+
   /// Adds `kRows` rows to the sums s of the outputs from `begin` on, each output taking them in order.
   template <size_t kRows, typename Element>
   KINGLET_INLINE void add_row_group(const Element* rows, size_t stride, size_t begin, size_t outputs,
@@ -56,11 +76,49 @@ struct KernelsF32 {
       row[r] = rows + terms[r].row * stride + begin;
       weight[r] = Batch(terms[r].weight);
     }
-    for (size_t o = 0; o < outputs; o += kSize) {
+    size_t o = 0;
+    for (; o + 2 * kSize <= outputs; o += 2 * kSize) {
+      Batch first = Batch::load_aligned(s + o);
+      Batch second = Batch::load_aligned(s + o + kSize);
+      for (size_t r = 0; r < kRows; ++r) {
+        Batch low;
+        Batch high;
+        load_two(row[r] + o, low, high);
+        first = Set::fused(weight[r], low, first);
+        second = Set::fused(weight[r], high, second);
+      }
+      first.store_aligned(s + o);
+      second.store_aligned(s + o + kSize);
+    }
+    for (; o < outputs; o += kSize) {
       Batch sum = Batch::load_aligned(s + o);
       for (size_t r = 0; r < kRows; ++r) sum = Set::fused(weight[r], load(row[r] + o), sum);
       sum.store_aligned(s + o);
     }
+  }
+
+  /// sum = fma(scale * output_scale, s, sum) of one vector.
+  KINGLET_INLINE void add_to(Batch s, float scale, const float* output_scale, float* sum) {
+    Batch factor(scale);
+    if (output_scale != nullptr) factor = factor * Batch::load_aligned(output_scale);
+    Set::fused(factor, s, Batch::load_aligned(sum)).store_aligned(sum);
+  }
+
+  template <typename Element>
+  KINGLET_INLINE void add_sums(const float* s, size_t outputs, float scale, const float* output_scale,
+                               float* sum) {
+    const auto scale_at = [output_scale](size_t o) {
+      return output_scale != nullptr ? output_scale + o : nullptr;
+    };
+    size_t o = 0;
+    for (; o + 2 * kSize <= outputs; o += 2 * kSize) {
+      Batch first = Batch::load_aligned(s + o);
+      Batch second = Batch::load_aligned(s + o + kSize);
+      in_order<Element>(first, second);
+      add_to(first, scale, scale_at(o), sum + o);
+      add_to(second, scale, scale_at(o + kSize), sum + o + kSize);
+    }
+    for (; o < outputs; o += kSize) add_to(Batch::load_aligned(s + o), scale, scale_at(o), sum + o);
   }
 
   /// Rows are read as they lie, a few side by side, into sums that stay in the first-level cache: long runs
@@ -68,8 +126,9 @@ struct KernelsF32 {
   template <typename Element>
   KINGLET_INLINE void add_typed_rows(const Element* rows, size_t stride, size_t width, const RowTerm* terms,
                                      size_t count, float scale, const float* output_scale, float* sum) {
-    constexpr size_t kBlock = 1024;  // outputs: 4 KB of sums, as much of each row
-    constexpr size_t kRows = Set::kRows;
+    constexpr bool kNarrow = sizeof(Element) == 2;
+    constexpr size_t kBlock = kNarrow ? 4096 : 1024;  // outputs: 4 KB of each row, 8 KB of narrow ones
+    constexpr size_t kRows = kNarrow ? 2 * Set::kRows : Set::kRows;
     alignas(kAlignment) float s[kBlock];
     for (size_t begin = 0; begin < width; begin += kBlock) {
       const size_t outputs = width - begin < kBlock ? width - begin : kBlock;
@@ -77,12 +136,8 @@ struct KernelsF32 {
       size_t t = 0;
       for (; t + kRows <= count; t += kRows) add_row_group<kRows>(rows, stride, begin, outputs, terms + t, s);
       for (; t < count; ++t) add_row_group<1>(rows, stride, begin, outputs, terms + t, s);
-      for (size_t o = 0; o < outputs; o += kSize) {
-        float* place = sum + begin + o;
-        Batch factor(scale);
-        if (output_scale != nullptr) factor = factor * Batch::load_aligned(output_scale + begin + o);
-        Set::fused(factor, Batch::load_aligned(s + o), Batch::load_aligned(place)).store_aligned(place);
-      }
+      add_sums<Element>(s, outputs, scale, output_scale != nullptr ? output_scale + begin : nullptr,
+                        sum + begin);
     }
   }
 
@@ -117,12 +172,18 @@ struct KernelsF32 {
         const Batch x(in[i]);
         for (size_t p = 0; p < kPanels; ++p) {
           const Element* weights = panels + (p * inputs + i) * kPanel;
-          for (size_t b = 0; b < kBatches; ++b) {
-            s[p][b] = Set::fused(load(weights + b * kSize), x, s[p][b]);
+          for (size_t b = 0; b + 1 < kBatches; b += 2) {
+            Batch first;
+            Batch second;
+            load_two(weights + b * kSize, first, second);
+            s[p][b] = Set::fused(first, x, s[p][b]);
+            s[p][b + 1] = Set::fused(second, x, s[p][b + 1]);
           }
+          if constexpr (kBatches == 1) s[p][0] = Set::fused(load(weights), x, s[p][0]);
         }
       }
       for (size_t p = 0; p < kPanels; ++p) {
+        for (size_t b = 0; b + 1 < kBatches; b += 2) in_order<Element>(s[p][b], s[p][b + 1]);
         for (size_t b = 0; b < kBatches; ++b) z[p][b] += s[p][b];
       }
     }
