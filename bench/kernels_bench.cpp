@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -22,7 +23,10 @@
 
 namespace {
 
+using kinglet::kernels::Bf16;
 using kinglet::kernels::CountTerm;
+using kinglet::kernels::Epilogue;
+using kinglet::kernels::F16;
 using kinglet::kernels::Isa;
 using kinglet::kernels::KernelTable;
 using kinglet::kernels::RowTerm;
@@ -41,15 +45,37 @@ using Numbers = std::unique_ptr<T, Free>;
 using Floats = Numbers<float>;
 
 template <typename T>
-Numbers<T> make_numbers(size_t count, T step) {
+Numbers<T> allocate(size_t count) {
   const size_t bytes = (count * sizeof(T) + 63) / 64 * 64;
-  Numbers<T> numbers(static_cast<T*>(std::aligned_alloc(64, bytes)));
+  return Numbers<T>(static_cast<T*>(std::aligned_alloc(64, bytes)));
+}
+
+template <typename T>
+Numbers<T> make_numbers(size_t count, T step) {
+  Numbers<T> numbers = allocate<T>(count);
   for (size_t i = 0; i < count; ++i) numbers.get()[i] = static_cast<T>(static_cast<T>(i % 17) * step);
   return numbers;
 }
 
 Floats make_floats(size_t count) {
   return make_numbers(count, 0.01F);
+}
+
+/// What rows and weights hold does not matter as long as it is finite and not denormal.
+template <typename T>
+Numbers<T> make_half(size_t count) {
+  Numbers<T> numbers = allocate<T>(count);
+  for (size_t i = 0; i < count; ++i) numbers.get()[i] = {static_cast<uint16_t>(0x3C00 + i % 17)};
+  return numbers;
+}
+
+template <typename T>
+Numbers<T> make_rows(size_t count) {
+  if constexpr (std::is_arithmetic_v<T>) {
+    return make_numbers<T>(count, 1);
+  } else {
+    return make_half<T>(count);
+  }
 }
 
 /// Reads every byte once and does next to nothing with it: from the beginning and from the middle at a time,
@@ -116,20 +142,37 @@ void in_turns(benchmark::State& state, size_t bytes, const std::function<void()>
   state.SetBytesProcessed(static_cast<int64_t>(static_cast<size_t>(state.iterations()) * bytes));
 }
 
-void gemv(benchmark::State& state, const KernelTable* table) {
-  constexpr size_t kFloats = kInputs * kPadded;
-  const Floats weights = make_floats(kFloats);
+template <typename T>
+using Gemv = void(const T* panels, size_t panel, size_t inputs, size_t outputs, const float* in,
+                  const float* bias, const Epilogue& epilogue, float* out);
+
+template <typename T>
+void gemv(benchmark::State& state, Gemv<T>* kernel) {
+  constexpr size_t kWeights = kInputs * kPadded;
+  const auto weights = make_rows<T>(kWeights);
   const Floats in = make_floats(kPadded);
   const Floats bias = make_floats(kPadded);
   const Floats out = make_floats(kPadded);
   in_turns(
-      state, kFloats * sizeof(float),
+      state, kWeights * sizeof(T),
       [&] {
-        table->gemv_f32(weights.get(), kinglet::kernels::kWidePanel, kInputs, kPadded, in.get(), bias.get(),
-                        {}, out.get());
+        kernel(weights.get(), kinglet::kernels::kWidePanel, kInputs, kPadded, in.get(), bias.get(), {},
+               out.get());
         benchmark::ClobberMemory();
       },
-      [&] { benchmark::DoNotOptimize(streaming_read(weights.get(), kFloats)); });
+      [&] { benchmark::DoNotOptimize(streaming_read(weights.get(), kWeights)); });
+}
+
+void gemv_f32(benchmark::State& state, const KernelTable* table) {
+  gemv(state, table->gemv_f32);
+}
+
+void gemv_bf16(benchmark::State& state, const KernelTable* table) {
+  gemv(state, table->gemv_bf16);
+}
+
+void gemv_f16(benchmark::State& state, const KernelTable* table) {
+  gemv(state, table->gemv_f16);
 }
 
 void gemv_s8(benchmark::State& state, const KernelTable* table) {
@@ -162,7 +205,7 @@ std::vector<uint32_t> active_rows() {
 /// `add`: adds the active rows of a table of T to a sum.
 template <typename T, typename Add>
 void add_rows(benchmark::State& state, const Add& add) {
-  const auto rows = make_numbers<T>(kRows * kStride, static_cast<T>(1));
+  const auto rows = make_rows<T>(kRows * kStride);
   const Floats sum = make_floats(kStride);
   const Floats scale = make_floats(kStride);
   const std::vector<uint32_t> active = active_rows();
@@ -179,17 +222,38 @@ void add_rows(benchmark::State& state, const Add& add) {
       });
 }
 
-void add_rows_f32(benchmark::State& state, const KernelTable* table) {
+std::vector<RowTerm> active_terms() {
   std::vector<RowTerm> terms;
   for (const uint32_t row : active_rows()) terms.push_back({row, 1.0F});
-  add_rows<float>(state, [&](const float* rows, const auto&, const float*, float* sum) {
-    table->add_rows_f32(rows, kStride, kStride, terms.data(), terms.size(), 0.2F, sum);
+  return terms;
+}
+
+template <typename T>
+using AddRows = void(const T* rows, size_t stride, size_t width, const RowTerm* terms, size_t count,
+                     float scale, float* sum);
+
+template <typename T>
+void add_float_rows(benchmark::State& state, AddRows<T>* kernel) {
+  const std::vector<RowTerm> terms = active_terms();
+  add_rows<T>(state, [&](const T* rows, const auto&, const float*, float* sum) {
+    kernel(rows, kStride, kStride, terms.data(), terms.size(), 0.2F, sum);
   });
 }
 
+void add_rows_f32(benchmark::State& state, const KernelTable* table) {
+  add_float_rows(state, table->add_rows_f32);
+}
+
+void add_rows_bf16(benchmark::State& state, const KernelTable* table) {
+  add_float_rows(state, table->add_rows_bf16);
+}
+
+void add_rows_f16(benchmark::State& state, const KernelTable* table) {
+  add_float_rows(state, table->add_rows_f16);
+}
+
 void add_rows_s16(benchmark::State& state, const KernelTable* table) {
-  std::vector<RowTerm> terms;
-  for (const uint32_t row : active_rows()) terms.push_back({row, 1.0F});
+  const std::vector<RowTerm> terms = active_terms();
   add_rows<int16_t>(state, [&](const int16_t* rows, const auto&, const float* scale, float* sum) {
     table->add_rows_s16(rows, kStride, kStride, terms.data(), terms.size(), 0.2F, scale, sum);
   });
@@ -214,10 +278,10 @@ void add_rows_s8(benchmark::State& state, const KernelTable* table) {
 int main(int argc, char** argv) {
   using Run = void (*)(benchmark::State&, const KernelTable*);
   constexpr std::pair<const char*, Run> kBenchmarks[] = {
-      {"gemv_f32/1500x1504/", gemv},
-      {"gemv_s8/1504x1504/", gemv_s8},
-      {"add_rows_f32/550x3008/", add_rows_f32},
-      {"add_rows_s16/550x3008/", add_rows_s16},
+      {"gemv_f32/1500x1504/", gemv_f32},        {"gemv_bf16/1500x1504/", gemv_bf16},
+      {"gemv_f16/1500x1504/", gemv_f16},        {"gemv_s8/1504x1504/", gemv_s8},
+      {"add_rows_f32/550x3008/", add_rows_f32}, {"add_rows_bf16/550x3008/", add_rows_bf16},
+      {"add_rows_f16/550x3008/", add_rows_f16}, {"add_rows_s16/550x3008/", add_rows_s16},
       {"add_rows_s8/550x3008/", add_rows_s8},
   };
   for (const Isa isa : kinglet::kernels::built_isas()) {

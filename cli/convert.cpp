@@ -82,9 +82,11 @@ void add_precision(CLI::App& verb, converter::Precision& precision) {
   std::map<std::string, converter::Precision> names;
   for (size_t i = 0; i < converter::kPrecisionNames.size(); ++i)
     names.emplace(converter::kPrecisionNames[i], static_cast<converter::Precision>(i));
-  verb.add_option("--precision", precision, "What the model file holds: fp32 (the default) or int8")
+  verb.add_option("--precision", precision,
+                  "What the model file's weights are stored as: fp32 (the default), bf16, fp16, int8 or "
+                  "mixed (int8 rows, bf16 hidden layers)")
       ->transform(CLI::CheckedTransformer(names))
-      ->option_text("fp32|int8");
+      ->option_text("fp32|bf16|fp16|int8|mixed");
 }
 
 }  // namespace

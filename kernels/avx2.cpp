@@ -1,4 +1,4 @@
-// Compiled with -mavx2 -mfma, this file alone.
+// Compiled with -mavx2 -mfma -mf16c, this file alone.
 #include <immintrin.h>
 
 #include "simd/kernels_s8.h"
@@ -13,8 +13,23 @@ struct Avx2 {
   static constexpr size_t kPanels = 2;
   KINGLET_INLINE Batch fused(Batch a, Batch b, Batch c) { return _mm256_fmadd_ps(a, b, c); }
   KINGLET_INLINE Batch widen(const int16_t* from) {
-    return _mm256_cvtepi32_ps(_mm256_cvtepi16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from))));
+    return _mm256_cvtepi32_ps(_mm256_cvtepi16_epi32(load_half(from)));
   }
+  KINGLET_INLINE Batch widen(const Bf16* from) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(load_half(from)), 16));
+  }
+  KINGLET_INLINE void split(const Bf16* from, Batch& even, Batch& odd) {
+    const __m256i words = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+    even = _mm256_castsi256_ps(_mm256_slli_epi32(words, 16));
+    odd = _mm256_castsi256_ps(_mm256_and_si256(words, _mm256_set1_epi32(static_cast<int>(0xFFFF'0000U))));
+  }
+  KINGLET_INLINE void interleave(Batch& first, Batch& second) {
+    const __m256 low = _mm256_unpacklo_ps(first, second);
+    const __m256 high = _mm256_unpackhi_ps(first, second);
+    first = _mm256_permute2f128_ps(low, high, 0x20);
+    second = _mm256_permute2f128_ps(low, high, 0x31);
+  }
+  KINGLET_INLINE Batch widen(const F16* from) { return _mm256_cvtph_ps(load_half(from)); }
 
   using Shorts = __m256i;
   using Ints = __m256i;
@@ -74,6 +89,11 @@ struct Avx2 {
     _mm_store_si128(reinterpret_cast<__m128i*>(to),
                     _mm_packs_epi32(_mm256_castsi256_si128(ints), _mm256_extracti128_si256(ints, 1)));
   }
+
+ private:
+  KINGLET_INLINE __m128i load_half(const void* from) {
+    return _mm_loadu_si128(static_cast<const __m128i*>(from));
+  }
 };
 
 using F32 = simd::KernelsF32<Avx2>;
@@ -81,7 +101,9 @@ using S8 = simd::KernelsS8<Avx2>;
 
 }  // namespace
 
-const KernelTable avx2_table = {Isa::avx2, F32::add_rows, F32::add_rows_s16, S8::add_rows,
-                                F32::gemv, S8::quantize,  S8::gemv,          F32::activate};
+const KernelTable avx2_table = {
+    Isa::avx2,    F32::add_rows<float>, F32::add_rows<Bf16>, F32::add_rows<F16>, F32::add_rows_s16,
+    S8::add_rows, F32::gemv<float>,     F32::gemv<Bf16>,     F32::gemv<F16>,     S8::quantize,
+    S8::gemv,     F32::activate};
 
 }  // namespace kinglet::kernels

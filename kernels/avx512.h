@@ -15,9 +15,24 @@ struct Avx512 {
   static constexpr size_t kPanels = 4;
   KINGLET_INLINE Batch fused(Batch a, Batch b, Batch c) { return _mm512_fmadd_ps(a, b, c); }
   KINGLET_INLINE Batch widen(const int16_t* from) {
-    return _mm512_cvtepi32_ps(
-        _mm512_cvtepi16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from))));
+    return _mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(load_half(from)));
   }
+  KINGLET_INLINE Batch widen(const Bf16* from) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(load_half(from)), 16));
+  }
+  KINGLET_INLINE void split(const Bf16* from, Batch& even, Batch& odd) {
+    const __m512i words = _mm512_loadu_si512(from);
+    even = _mm512_castsi512_ps(_mm512_slli_epi32(words, 16));
+    odd = _mm512_castsi512_ps(_mm512_and_si512(words, _mm512_set1_epi32(static_cast<int>(0xFFFF'0000U))));
+  }
+  KINGLET_INLINE void interleave(Batch& first, Batch& second) {
+    const __m512i low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    const __m512i high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
+    const __m512 even = first;
+    first = _mm512_permutex2var_ps(even, low, second);
+    second = _mm512_permutex2var_ps(even, high, second);
+  }
+  KINGLET_INLINE Batch widen(const F16* from) { return _mm512_cvtph_ps(load_half(from)); }
 
   using Shorts = __m512i;
   using Ints = __m512i;
@@ -67,6 +82,11 @@ struct Avx512 {
   }
   KINGLET_INLINE void round_to_shorts(Batch values, int16_t* to) {
     _mm256_store_si256(reinterpret_cast<__m256i*>(to), round_to_shorts(values));
+  }
+
+ private:
+  KINGLET_INLINE __m256i load_half(const void* from) {
+    return _mm256_loadu_si256(static_cast<const __m256i*>(from));
   }
 };
 

@@ -84,8 +84,17 @@ void gemv(const int8_t* panels, size_t inputs, size_t outputs, const void* quant
 
 }  // namespace
 
-const KernelTable avx512vnni_table = {
-    Isa::avx512vnni, F32::add_rows, F32::add_rows_s16, S8::add_rows, F32::gemv,
-    quantize,        gemv,          F32::activate};
+const KernelTable avx512vnni_table = {Isa::avx512vnni,
+                                      F32::add_rows<float>,
+                                      F32::add_rows<Bf16>,
+                                      F32::add_rows<F16>,
+                                      F32::add_rows_s16,
+                                      S8::add_rows,
+                                      F32::gemv<float>,
+                                      F32::gemv<Bf16>,
+                                      F32::gemv<F16>,
+                                      quantize,
+                                      gemv,
+                                      F32::activate};
 
 }  // namespace kinglet::kernels

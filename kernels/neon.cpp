@@ -13,6 +13,22 @@ struct Neon {
   static constexpr size_t kPanels = 2;
   KINGLET_INLINE Batch fused(Batch a, Batch b, Batch c) { return vfmaq_f32(c, a, b); }
   KINGLET_INLINE Batch widen(const int16_t* from) { return vcvtq_f32_s32(vmovl_s16(vld1_s16(from))); }
+  KINGLET_INLINE Batch widen(const Bf16* from) {
+    return vreinterpretq_f32_u32(vshlq_n_u32(vmovl_u16(vld1_u16(&from->bits)), 16));
+  }
+  KINGLET_INLINE void split(const Bf16* from, Batch& even, Batch& odd) {
+    const uint32x4_t words = vreinterpretq_u32_u16(vld1q_u16(&from->bits));
+    even = vreinterpretq_f32_u32(vshlq_n_u32(words, 16));
+    odd = vreinterpretq_f32_u32(vandq_u32(words, vdupq_n_u32(0xFFFF'0000U)));
+  }
+  KINGLET_INLINE void interleave(Batch& first, Batch& second) {
+    const float32x4_t even = first;
+    first = vzip1q_f32(even, second);
+    second = vzip2q_f32(even, second);
+  }
+  KINGLET_INLINE Batch widen(const F16* from) {
+    return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(&from->bits)));
+  }
 
   using Shorts = int16x8_t;
   using Ints = int32x4_t;
@@ -66,7 +82,9 @@ using S8 = simd::KernelsS8<Neon>;
 
 }  // namespace
 
-const KernelTable neon_table = {Isa::neon, F32::add_rows, F32::add_rows_s16, S8::add_rows,
-                                F32::gemv, S8::quantize,  S8::gemv,          F32::activate};
+const KernelTable neon_table = {
+    Isa::neon,    F32::add_rows<float>, F32::add_rows<Bf16>, F32::add_rows<F16>, F32::add_rows_s16,
+    S8::add_rows, F32::gemv<float>,     F32::gemv<Bf16>,     F32::gemv<F16>,     S8::quantize,
+    S8::gemv,     F32::activate};
 
 }  // namespace kinglet::kernels

@@ -34,7 +34,33 @@ struct Sse42 {
     return _mm_movelh_ps(_mm_cvtpd_ps(low), _mm_cvtpd_ps(high));
   }
   KINGLET_INLINE Batch widen(const int16_t* from) {
-    return _mm_cvtepi32_ps(_mm_cvtepi16_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from))));
+    return _mm_cvtepi32_ps(_mm_cvtepi16_epi32(load_half(from)));
+  }
+  KINGLET_INLINE Batch widen(const Bf16* from) {
+    return _mm_castsi128_ps(_mm_slli_epi32(_mm_cvtepu16_epi32(load_half(from)), 16));
+  }
+  KINGLET_INLINE void split(const Bf16* from, Batch& even, Batch& odd) {
+    const __m128i words = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+    even = _mm_castsi128_ps(_mm_slli_epi32(words, 16));
+    odd = _mm_castsi128_ps(_mm_and_si128(words, _mm_set1_epi32(static_cast<int>(0xFFFF'0000U))));
+  }
+  KINGLET_INLINE void interleave(Batch& first, Batch& second) {
+    const __m128 even = first;
+    first = _mm_unpacklo_ps(even, second);
+    second = _mm_unpackhi_ps(even, second);
+  }
+  /// scalar/widen.h, four lanes at a time.
+  KINGLET_INLINE Batch widen(const F16* from) {
+    const __m128i bits = _mm_cvtepu16_epi32(load_half(from));
+    const __m128i magnitude = _mm_and_si128(bits, _mm_set1_epi32(0x7FFF));
+    const __m128i sign = _mm_slli_epi32(_mm_xor_si128(bits, magnitude), 16);
+    const __m128i bias = _mm_set1_epi32((127 - 15) << 23);
+    const __m128i beyond = _mm_cmpgt_epi32(magnitude, _mm_set1_epi32(0x7BFF));  // infinity, NaN
+    const __m128i normal =
+        _mm_add_epi32(_mm_add_epi32(_mm_slli_epi32(magnitude, 13), bias), _mm_and_si128(beyond, bias));
+    const __m128 denormal = _mm_mul_ps(_mm_cvtepi32_ps(magnitude), _mm_set1_ps(0x1p-24F));
+    const __m128i small = _mm_cmpgt_epi32(_mm_set1_epi32(0x0400), magnitude);
+    return _mm_castsi128_ps(_mm_or_si128(sign, _mm_blendv_epi8(normal, _mm_castps_si128(denormal), small)));
   }
 
   using Shorts = __m128i;
@@ -91,6 +117,9 @@ struct Sse42 {
   }
 
  private:
+  KINGLET_INLINE __m128i load_half(const void* from) {
+    return _mm_loadl_epi64(static_cast<const __m128i*>(from));
+  }
   KINGLET_INLINE __m128d upper(__m128 a) { return _mm_cvtps_pd(_mm_movehl_ps(a, a)); }
 };
 
@@ -99,7 +128,9 @@ using S8 = simd::KernelsS8<Sse42>;
 
 }  // namespace
 
-const KernelTable sse42_table = {Isa::sse42, F32::add_rows, F32::add_rows_s16, S8::add_rows,
-                                 F32::gemv,  S8::quantize,  S8::gemv,          F32::activate};
+const KernelTable sse42_table = {
+    Isa::sse42,   F32::add_rows<float>, F32::add_rows<Bf16>, F32::add_rows<F16>, F32::add_rows_s16,
+    S8::add_rows, F32::gemv<float>,     F32::gemv<Bf16>,     F32::gemv<F16>,     S8::quantize,
+    S8::gemv,     F32::activate};
 
 }  // namespace kinglet::kernels

@@ -22,7 +22,7 @@ constexpr bool has(uint64_t word, uint64_t wanted) {
 
 // CPUID leaf 1, ECX. A compiler's -msse4.2 stands for all before it and for POPCNT.
 constexpr uint64_t kSse42 = bits({0 /*SSE3*/, 9 /*SSSE3*/, 19 /*SSE4.1*/, 20 /*SSE4.2*/, 23 /*POPCNT*/});
-constexpr uint64_t kFmaAvx = bits({12 /*FMA*/, 27 /*OSXSAVE*/, 28 /*AVX*/});
+constexpr uint64_t kFmaAvxF16c = bits({12 /*FMA*/, 27 /*OSXSAVE*/, 28 /*AVX*/, 29 /*F16C*/});
 // CPUID leaf 7, EBX and ECX.
 constexpr uint64_t kAvx2 = bits({5});
 constexpr uint64_t kAvx512 = bits({16 /*F*/, 17 /*DQ*/, 30 /*BW*/, 31 /*VL*/});
@@ -32,7 +32,7 @@ constexpr uint64_t kYmmState = bits({1 /*XMM*/, 2 /*upper halves of YMM*/});
 constexpr uint64_t kZmmState = kYmmState | bits({5 /*masks*/, 6 /*upper halves of ZMM0-15*/, 7 /*ZMM16-31*/});
 
 bool runs_avx2(const X86Cpu& cpu) {
-  return has(cpu.leaf1_ecx, kSse42 | kFmaAvx) && has(cpu.leaf7_ebx, kAvx2) && has(cpu.xcr0, kYmmState);
+  return has(cpu.leaf1_ecx, kSse42 | kFmaAvxF16c) && has(cpu.leaf7_ebx, kAvx2) && has(cpu.xcr0, kYmmState);
 }
 
 bool runs_avx512(const X86Cpu& cpu) {

@@ -23,6 +23,24 @@ std::string precision_name(Precision precision) {
   return std::string(kPrecisionNames[static_cast<size_t>(precision)]);
 }
 
+/// Null: all weights are fp32.
+std::optional<NarrowTypes> narrow_types(Precision precision) {
+  using fbs::ElementType;
+  switch (precision) {
+    case Precision::fp32:
+      break;
+    case Precision::bf16:
+      return NarrowTypes{ElementType::bf16, ElementType::bf16, ElementType::bf16};
+    case Precision::fp16:
+      return NarrowTypes{ElementType::f16, ElementType::f16, ElementType::f16};
+    case Precision::int8:
+      return NarrowTypes{ElementType::s8, ElementType::s16, ElementType::s8};
+    case Precision::mixed:
+      return NarrowTypes{ElementType::s8, ElementType::s16, ElementType::bf16};
+  }
+  return std::nullopt;
+}
+
 std::unique_ptr<fbs::SourceT> source_of(const std::string& role, const std::string& format,
                                         const std::filesystem::path& path) {
   const formats::MappedFile file(path);
@@ -141,8 +159,9 @@ formats::ModelFileWriter make_model(const Sources& sources, const ConvertOptions
   header.precision = precision_name(precision);
   header.parameters = sources.network.parameters;
   for (const std::string_view target : kTargetNames) header.targets.emplace_back(target);
-  header.plan = precision == Precision::int8 ? fold_dense_s8(sources.network, layout, frequent, pack)
-                                             : fold_dense_f32(sources.network, layout, frequent, pack);
+  const std::optional<NarrowTypes> types = narrow_types(precision);
+  header.plan = types ? fold_dense_narrow(sources.network, layout, frequent, *types, pack)
+                      : fold_dense_f32(sources.network, layout, frequent, pack);
   header.layout = std::move(layout.layout);
   header.codebook = "codebook";
   const uint32_t depth = sources.sketch.depth;
@@ -172,7 +191,8 @@ Reference make_reference(const Sources& sources, const ConvertOptions& options, 
 FrequentValues choose_frequent(const std::optional<Reference>& reference, const ConvertOptions& options) {
   if (!reference) return {};
   const uint64_t stride = reference->model.file().tensor("first_layer.bias", "plan").info->padded_columns();
-  const uint64_t element = options.precision == Precision::int8 ? sizeof(int16_t) : sizeof(float);
+  const std::optional<NarrowTypes> types = narrow_types(options.precision);
+  const uint64_t element = formats::element_bytes(types ? types->features : fbs::ElementType::f32);
   return frequent_values(reference->requests, reference->model.numeric_count(),
                          options.calibration.frequent_bytes, stride * element);
 }

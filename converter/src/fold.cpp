@@ -37,16 +37,9 @@ std::vector<double> bias_with_mean(const Linear& linear, const Norm& norm) {
 }
 
 void add_f32(TensorPack& pack, const std::string& name, const Linear& linear, uint32_t panel) {
-  pack.add_panels(name + ".weights", linear.weight, linear.outputs, linear.inputs, panel);
+  pack.add_panels(name + ".weights", fbs::ElementType::f32, linear.weight, linear.outputs, linear.inputs,
+                  panel);
   pack.add_vector(name + ".bias", linear.bias, round_up(linear.outputs, panel));
-}
-
-/// A hidden layer that reads normalised values less their mean; `bias` holds the mean's share.
-void add_s8(TensorPack& pack, const std::string& name, const Linear& linear,
-            const std::vector<double>& bias) {
-  constexpr uint32_t kPanel = kernels::kWidePanel;
-  pack.add_quads(name + ".weights", linear.weight, linear.outputs, linear.inputs, kPanel);
-  pack.add_vector(name + ".bias", bias, round_up(linear.outputs, kPanel));
 }
 
 std::unique_ptr<fbs::BlockT> block(const std::string& name, uint64_t offset, uint64_t width) {
@@ -100,10 +93,14 @@ std::unique_ptr<fbs::PlanT> dense_plan(uint64_t hidden, uint64_t block_width) {
   return plan;
 }
 
-void add_more_rows(fbs::PlanT& plan, const std::string& name) {
+bool is_integer(fbs::ElementType type) {
+  return type == fbs::ElementType::s8 || type == fbs::ElementType::s16;
+}
+
+void add_more_rows(fbs::PlanT& plan, const std::string& name, fbs::ElementType type) {
   plan.more_rows.push_back(std::make_unique<fbs::MoreRowsT>());
   plan.more_rows.back()->rows = name;
-  plan.more_rows.back()->scale = name + ".scale";
+  if (is_integer(type)) plan.more_rows.back()->scale = name + ".scale";
 }
 
 uint64_t count_of(const FrequentValues& frequent) {
@@ -120,6 +117,20 @@ void normalise(fbs::StepT& step, const Norm& norm, uint64_t padded, TensorPack& 
   step.shift = step.name + ".shift";
   pack.add_vector(step.scale, norm.scale, padded);
   pack.add_vector(step.shift, shift, padded);
+}
+
+/// A hidden layer that reads normalised values less their mean; `bias` holds the mean's share.
+void add_narrow(fbs::StepT& step, fbs::ElementType type, const Linear& linear,
+                const std::vector<double>& bias, TensorPack& pack) {
+  constexpr uint32_t kPanel = kernels::kWidePanel;
+  if (type == fbs::ElementType::s8) {
+    pack.add_quads(step.weights, linear.weight, linear.outputs, linear.inputs, kPanel);
+    step.weights_scale = step.weights + ".scale";
+    step.weights_sums = step.weights + ".sums";
+  } else {
+    pack.add_panels(step.weights, type, linear.weight, linear.outputs, linear.inputs, kPanel);
+  }
+  pack.add_vector(step.bias, bias, round_up(linear.outputs, kPanel));
 }
 
 }  // namespace
@@ -151,21 +162,23 @@ std::unique_ptr<fbs::PlanT> fold_dense_f32(const Network& network, InputLayout& 
   return plan;
 }
 
-std::unique_ptr<fbs::PlanT> fold_dense_s8(const Network& network, InputLayout& layout,
-                                          const FrequentValues& frequent, TensorPack& pack) {
+std::unique_ptr<fbs::PlanT> fold_dense_narrow(const Network& network, InputLayout& layout,
+                                              const FrequentValues& frequent, const NarrowTypes& types,
+                                              TensorPack& pack) {
   const FirstLayerTable table(network, layout);
   const uint64_t padded = table.block();
   const uint64_t sketch_rows = uint64_t{layout.layout->sketch->depth} * layout.layout->sketch->width;
   auto plan = dense_plan(network.hidden(), padded);
   pack.add_vector(plan->bias, table.bias(), table.stride());
   plan->rows = "sketch.rows";
-  plan->rows_scale = "sketch.rows.scale";
-  pack.add_rows_s8(plan->rows, table.values().first(sketch_rows * table.stride()), table.stride());
-  pack.add_rows_s16("feature.rows", table.values().subspan(sketch_rows * table.stride()), table.stride());
-  add_more_rows(*plan, "feature.rows");
+  if (is_integer(types.sketch)) plan->rows_scale = "sketch.rows.scale";
+  pack.add_rows(plan->rows, types.sketch, table.values().first(sketch_rows * table.stride()), table.stride());
+  pack.add_rows("feature.rows", types.features, table.values().subspan(sketch_rows * table.stride()),
+                table.stride());
+  add_more_rows(*plan, "feature.rows", types.features);
   if (count_of(frequent) != 0) {
-    pack.add_rows_s16("frequent.rows", table.frequent_rows(layout, frequent), table.stride());
-    add_more_rows(*plan, "frequent.rows");
+    pack.add_rows("frequent.rows", types.features, table.frequent_rows(layout, frequent), table.stride());
+    add_more_rows(*plan, "frequent.rows", types.features);
     add_frequent_values(frequent, table.rows(), *layout.layout);
   }
 
@@ -177,9 +190,7 @@ std::unique_ptr<fbs::PlanT> fold_dense_s8(const Network& network, InputLayout& l
     // The residual reads hidden1 less its mean.
     if (k == 2)
       std::transform(bias.begin(), bias.end(), network.norms[0].mean.begin(), bias.begin(), std::plus<>());
-    add_s8(pack, step.name, *layers[k], bias);
-    step.weights_scale = step.weights + ".scale";
-    step.weights_sums = step.weights + ".sums";
+    add_narrow(step, types.hidden, *layers[k], bias, pack);
   }
   add_f32(pack, "logits", fold_norm(network.output, network.norms[3]), kernels::kSlimPanel);
   return plan;

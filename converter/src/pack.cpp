@@ -7,6 +7,8 @@
 #include "kinglet/formats/error.h"
 #include "kinglet/kernels/kernels.h"
 
+#include "half.h"
+
 namespace kinglet::converter {
 
 namespace {
@@ -54,17 +56,40 @@ void TensorPack::add_vector(const std::string& name, std::span<const double> val
       static_cast<uint32_t>(padded);
 }
 
-void TensorPack::add_panels(const std::string& name, std::span<const double> values, uint64_t outputs,
-                            uint64_t inputs, uint32_t panel) {
+template <typename Element>
+void TensorPack::add_float_panels(const std::string& name, fbs::ElementType type,
+                                  std::span<const double> values, uint64_t outputs, uint64_t inputs,
+                                  uint32_t panel, Rounding<Element> round) {
   const uint64_t panels = (outputs + panel - 1) / panel;
-  std::vector<float> packed(panels * inputs * panel);
+  std::vector<Element> packed(panels * inputs * panel);
   for (uint64_t o = 0; o < outputs; ++o) {
-    float* lane = packed.data() + o / panel * inputs * panel + o % panel;
-    for (uint64_t i = 0; i < inputs; ++i) lane[i * panel] = to_float(values[o * inputs + i], name);
+    Element* lane = packed.data() + o / panel * inputs * panel + o % panel;
+    for (uint64_t i = 0; i < inputs; ++i) lane[i * panel] = round(values[o * inputs + i], name);
   }
-  fbs::TensorT& info = add(name, fbs::ElementType::f32, {outputs, inputs}, std::as_bytes(std::span(packed)));
+  fbs::TensorT& info = add(name, type, {outputs, inputs}, std::as_bytes(std::span(packed)));
   info.packing = fbs::Packing::panels;
   info.panel = panel;
+}
+
+void TensorPack::add_panels(const std::string& name, fbs::ElementType type, std::span<const double> values,
+                            uint64_t outputs, uint64_t inputs, uint32_t panel) {
+  switch (type) {
+    case fbs::ElementType::bf16:
+      return add_float_panels(name, type, values, outputs, inputs, panel, to_bf16);
+    case fbs::ElementType::f16:
+      return add_float_panels(name, type, values, outputs, inputs, panel, to_f16);
+    default:
+      return add_float_panels(name, fbs::ElementType::f32, values, outputs, inputs, panel, to_float);
+  }
+}
+
+template <typename Element>
+void TensorPack::add_float_rows(const std::string& name, fbs::ElementType type,
+                                std::span<const double> values, uint64_t columns, Rounding<Element> round) {
+  std::vector<Element> rounded;
+  rounded.reserve(values.size());
+  for (const double value : values) rounded.push_back(round(value, name));
+  add(name, type, {values.size() / columns, columns}, std::as_bytes(std::span(rounded)));
 }
 
 template <typename Integer>
@@ -83,12 +108,18 @@ void TensorPack::add_integer_rows(const std::string& name, fbs::ElementType type
   add_vector(name + ".scale", scale, columns);
 }
 
-void TensorPack::add_rows_s8(const std::string& name, std::span<const double> values, uint64_t columns) {
-  add_integer_rows<int8_t>(name, fbs::ElementType::s8, values, columns);
-}
-
-void TensorPack::add_rows_s16(const std::string& name, std::span<const double> values, uint64_t columns) {
-  add_integer_rows<int16_t>(name, fbs::ElementType::s16, values, columns);
+void TensorPack::add_rows(const std::string& name, fbs::ElementType type, std::span<const double> values,
+                          uint64_t columns) {
+  switch (type) {
+    case fbs::ElementType::bf16:
+      return add_float_rows(name, type, values, columns, to_bf16);
+    case fbs::ElementType::f16:
+      return add_float_rows(name, type, values, columns, to_f16);
+    case fbs::ElementType::s8:
+      return add_integer_rows<int8_t>(name, type, values, columns);
+    default:
+      return add_integer_rows<int16_t>(name, fbs::ElementType::s16, values, columns);
+  }
 }
 
 void TensorPack::add_quads(const std::string& name, std::span<const double> values, uint64_t outputs,

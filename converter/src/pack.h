@@ -17,13 +17,15 @@ class TensorPack {
   /// A vector, padded with zeros to `padded` floats. Rounded to float once. Throws Error if a float
   /// overflows.
   void add_vector(const std::string& name, std::span<const double> values, uint64_t padded);
-  /// A [outputs][inputs] matrix as [outputs / panel][inputs][panel], outputs padded with zeros.
-  void add_panels(const std::string& name, std::span<const double> values, uint64_t outputs, uint64_t inputs,
-                  uint32_t panel);
-  /// 8-bit or 16-bit rows of shape [rows, columns], columns a multiple of the kernels' lane, and as
-  /// `name`.scale what one unit stands for, a column each: the column's largest magnitude over 127 or 32767.
-  void add_rows_s8(const std::string& name, std::span<const double> values, uint64_t columns);
-  void add_rows_s16(const std::string& name, std::span<const double> values, uint64_t columns);
+  /// A [outputs][inputs] matrix of floats (f32, bf16, f16) as [outputs / panel][inputs][panel], outputs
+  /// padded with zeros. Rounded once.
+  void add_panels(const std::string& name, fbs::ElementType type, std::span<const double> values,
+                  uint64_t outputs, uint64_t inputs, uint32_t panel);
+  /// Rows of shape [rows, columns] of type bf16, f16, s8 or s16, columns a multiple of the kernels' lane.
+  /// Floats are rounded once. Beside integers, as `name`.scale, stands what one unit is, a column each: the
+  /// column's largest magnitude over 127 or 32767.
+  void add_rows(const std::string& name, fbs::ElementType type, std::span<const double> values,
+                uint64_t columns);
   /// A [outputs][inputs] matrix in 8 bits, as [outputs / panel][inputs / 4][panel][4], and beside it
   /// `name`.scale, an output each, and `name`.sums.
   void add_quads(const std::string& name, std::span<const double> values, uint64_t outputs, uint64_t inputs,
@@ -34,11 +36,21 @@ class TensorPack {
   std::vector<std::vector<std::byte>> release(fbs::ModelT& header);
 
  private:
+  template <typename Element>
+  using Rounding = Element (*)(double value, const std::string& tensor);
+
+  template <typename Element>
+  void add_float_rows(const std::string& name, fbs::ElementType type, std::span<const double> values,
+                      uint64_t columns, Rounding<Element> round);
+  template <typename Element>
+  void add_float_panels(const std::string& name, fbs::ElementType type, std::span<const double> values,
+                        uint64_t outputs, uint64_t inputs, uint32_t panel, Rounding<Element> round);
   template <typename Integer>
   void add_integer_rows(const std::string& name, fbs::ElementType type, std::span<const double> values,
                         uint64_t columns);
   fbs::TensorT& add(const std::string& name, fbs::ElementType type, std::vector<uint64_t> shape,
                     std::span<const std::byte> bytes);
+
   std::vector<std::unique_ptr<fbs::TensorT>> infos_;
   std::vector<std::vector<std::byte>> bytes_;
 };

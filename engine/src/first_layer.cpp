@@ -4,6 +4,8 @@
 
 #include "kinglet/features/encoding.h"
 
+#include "add_terms.h"
+
 namespace kinglet {
 namespace {
 
@@ -12,10 +14,6 @@ size_t feature_terms(const Layout& layout) {
   size_t count = layout.flags.size() + layout.embeddings.size();
   for (const NumericFeature& numeric : layout.numerics) count += layout.encodings[numeric.encoding].values();
   return count;
-}
-
-uint64_t element_bytes(fbs::ElementType type) {
-  return type == fbs::ElementType::f32 ? 4 : type == fbs::ElementType::s16 ? 2 : 1;
 }
 
 }  // namespace
@@ -76,10 +74,10 @@ void FirstLayer::add_token_rows(std::span<const uint32_t> tokens, float scale, f
     if (!layout_.has_row(token)) continue;
     sketch_terms_[count++] = {place.row + static_cast<uint32_t>(layout_.token_rows[token]), 1.0F};
     if (count < kTokenTerms) continue;
-    add_terms(place.table, {sketch_terms_, count}, scale, sum);
+    add(place.table, {sketch_terms_, count}, scale, sum);
     count = 0;
   }
-  if (count != 0) add_terms(place.table, {sketch_terms_, count}, scale, sum);
+  if (count != 0) add(place.table, {sketch_terms_, count}, scale, sum);
 }
 
 void FirstLayer::add_counts(std::span<const kernels::CountTerm> counts, float scale, float* sum) noexcept {
@@ -93,26 +91,18 @@ void FirstLayer::add_counts(std::span<const kernels::CountTerm> counts, float sc
   for (size_t t = 0; t < counts.size(); ++t) {
     sketch_terms_[t] = {counts[t].row, static_cast<float>(counts[t].count)};  // exact: at most 2^24
   }
-  add_terms(layout_.sketch_rows.table, {sketch_terms_, counts.size()}, scale, sum);
+  add(layout_.sketch_rows.table, {sketch_terms_, counts.size()}, scale, sum);
 }
 
-void FirstLayer::add_terms(uint32_t table_number, std::span<const kernels::RowTerm> terms, float scale,
-                           float* sum) noexcept {
-  const RowTable& table = plan_.tables[table_number];
-  if (table.type == fbs::ElementType::s16) {
-    kernels_.add_rows_s16(static_cast<const int16_t*>(table.rows), plan_.stride, plan_.stride, terms.data(),
-                          terms.size(), scale, table.scale, sum);
-  } else {
-    kernels_.add_rows_f32(static_cast<const float*>(table.rows), plan_.stride, plan_.stride, terms.data(),
-                          terms.size(), scale, sum);
-  }
-  bytes_read_ += terms.size() * plan_.stride * element_bytes(table.type);
+void FirstLayer::add(uint32_t table, std::span<const kernels::RowTerm> terms, float scale,
+                     float* sum) noexcept {
+  bytes_read_ += add_terms(kernels_, plan_.tables[table], plan_.stride, terms, scale, sum);
 }
 
 void FirstLayer::add_features(const Request& request, fbs::Scope scope, float* sum) noexcept {
   collect(request, scope);
   for (uint32_t table = 0; table < plan_.tables.size(); ++table) {
-    if (counts_[table] != 0) add_terms(table, {terms_ + table * table_terms_, counts_[table]}, 1.0F, sum);
+    if (counts_[table] != 0) add(table, {terms_ + table * table_terms_, counts_[table]}, 1.0F, sum);
   }
 }
 

@@ -42,7 +42,7 @@ class FirstLayer {
   void add_sketch(std::span<const uint32_t> tokens, float* sum) noexcept;
   void add_token_rows(std::span<const uint32_t> tokens, float scale, float* sum) noexcept;
   void add_counts(std::span<const kernels::CountTerm> counts, float scale, float* sum) noexcept;
-  void add_terms(uint32_t table, std::span<const kernels::RowTerm> terms, float scale, float* sum) noexcept;
+  void add(uint32_t table, std::span<const kernels::RowTerm> terms, float scale, float* sum) noexcept;
   void add_features(const Request& request, fbs::Scope scope, float* sum) noexcept;
   void collect(const Request& request, fbs::Scope scope) noexcept;
   void collect_numeric(const NumericFeature& numeric, double value) noexcept;

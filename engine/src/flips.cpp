@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "add_terms.h"
+
 namespace kinglet {
 namespace {
 
@@ -69,14 +71,7 @@ uint64_t Flips::run(const PlanStep& step, const float* in, size_t width, float* 
                          largest / kFlipLimit, columns.scale, target);
     return count * stride;
   }
-  const size_t count = collect(out, width, terms_);
-  if (columns.type == fbs::ElementType::s16) {
-    kernels_.add_rows_s16(static_cast<const int16_t*>(columns.rows), stride, stride, terms_, count, 1.0F,
-                          columns.scale, target);
-    return count * stride * sizeof(int16_t);
-  }
-  kernels_.add_rows_f32(static_cast<const float*>(columns.rows), stride, stride, terms_, count, 1.0F, target);
-  return count * stride * sizeof(float);
+  return add_terms(kernels_, columns, stride, {terms_, collect(out, width, terms_)}, 1.0F, target);
 }
 
 }  // namespace kinglet

@@ -77,7 +77,7 @@ class Resolver {
     layout_.width = sketch.width();
     layout_.sketch_rows = rows_from(sketch.first_row(), uint64_t{sketch.depth()} * sketch.width(), "sketch");
     if (tables_[layout_.sketch_rows.table].type == fbs::ElementType::s16)
-      fail("sketch", "expected float or 8-bit rows");
+      fail("sketch", "expected rows of floats or 8-bit integers");
     const formats::TensorView& codes = file_.tensor(file_.header().codebook()->string_view(), "codebook");
     if (codes.info->type() != fbs::ElementType::u16 || codes.info->packing() != fbs::Packing::rows ||
         codes.rank() != 2 || codes.dimension(1) != sketch.depth() ||

@@ -1,5 +1,6 @@
 #include "kinglet/model.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <vector>
 
@@ -45,10 +46,12 @@ const kernels::KernelTable* choose_kernels(const OpenOptions& options) {
   return table;
 }
 
+constexpr std::string_view kPrecisions[] = {"fp32", "bf16", "fp16", "int8", "mixed"};
+
 void check_meaning(const ModelFile& file) {
   const fbs::Model& header = file.header();
   const std::string_view precision = header.precision()->string_view();
-  if (precision != "fp32" && precision != "int8") {
+  if (std::find(std::begin(kPrecisions), std::end(kPrecisions), precision) == std::end(kPrecisions)) {
     throw Error(file.path(), "header",
                 "precision '" + header.precision()->str() + "' is unknown to this build");
   }

@@ -68,8 +68,8 @@ class Resolver {
     const fbs::ElementType type = rows.info->type();
     const bool integers = type == fbs::ElementType::s8 || type == fbs::ElementType::s16;
     const size_t lane = type == fbs::ElementType::s8 ? kernels::kByteLane : kernels::kLane;
-    if ((type != fbs::ElementType::f32 && !integers) || rows.info->packing() != fbs::Packing::rows ||
-        rows.rank() != 2 || rows.info->padded_columns() % lane != 0) {
+    if ((!is_float(type) && !integers) || rows.info->packing() != fbs::Packing::rows || rows.rank() != 2 ||
+        rows.info->padded_columns() % lane != 0) {
       fail(place, "expected a table of rows, padded to whole lanes of " + std::to_string(lane));
     }
     const uint64_t stride = rows.info->padded_columns();
@@ -128,7 +128,8 @@ class Resolver {
     if (source.weights() != nullptr) {
       const TensorView& weights = file_.tensor(source.weights()->string_view(), place);
       check_weights(weights, plan_.values[step.input].width, place);
-      step.kind = weights.info->type() == fbs::ElementType::s8 ? StepKind::dense_s8 : StepKind::dense_f32;
+      step.kind = StepKind::dense;
+      step.type = weights.info->type();
       step.weights = weights.bytes.data();
       step.panel = weights.info->panel();
       width = weights.dimension(0);
@@ -149,8 +150,7 @@ class Resolver {
 
   void check_weights(const TensorView& weights, uint32_t inputs, const std::string& place) const {
     const uint32_t panel = weights.info->panel();
-    const bool floats = weights.info->type() == fbs::ElementType::f32 &&
-                        weights.info->packing() == fbs::Packing::panels &&
+    const bool floats = is_float(weights.info->type()) && weights.info->packing() == fbs::Packing::panels &&
                         (panel == kernels::kWidePanel || panel == kernels::kSlimPanel);
     const bool bytes = weights.info->type() == fbs::ElementType::s8 &&
                        weights.info->packing() == fbs::Packing::quads && panel == kernels::kWidePanel;
@@ -167,7 +167,7 @@ class Resolver {
 
   void resolve_quantisation(const fbs::Step& source, uint64_t width, uint64_t padded,
                             const std::string& place, PlanStep& step) const {
-    const bool bytes = step.kind == StepKind::dense_s8;
+    const bool bytes = step.type == fbs::ElementType::s8;
     if ((source.weights_scale() != nullptr) != bytes || (source.weights_sums() != nullptr) != bytes) {
       fail(place, "8-bit weights have a scale and sums, others none");
     }
@@ -194,7 +194,7 @@ class Resolver {
     const fbs::ElementType type = columns.info->type();
     const bool integers = type == fbs::ElementType::s8 || type == fbs::ElementType::s16;
     const size_t lane = type == fbs::ElementType::s8 ? kernels::kByteLane : kernels::kLane;
-    if ((type != fbs::ElementType::f32 && !integers) || columns.info->packing() != fbs::Packing::rows ||
+    if ((!is_float(type) && !integers) || columns.info->packing() != fbs::Packing::rows ||
         columns.rank() != 2 || columns.dimension(0) != input.width ||
         columns.dimension(1) != columns.info->padded_columns() || columns.dimension(1) % lane != 0) {
       fail(place, "expected a row of columns a unit, padded to whole lanes of " + std::to_string(lane));

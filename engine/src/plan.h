@@ -29,23 +29,24 @@ struct PlanAddend {
 /// terms count from a table's first.
 struct RowTable {
   const void* rows = nullptr;
-  fbs::ElementType type = fbs::ElementType::f32;  // f32, s16 or s8
+  fbs::ElementType type = fbs::ElementType::f32;  // f32, bf16, f16, s16 or s8
   const float* scale = nullptr;                   // of s16 and s8: what one unit stands for, an output each
   uint64_t first_row = 0;
   uint64_t count = 0;
 };
 
 /// What a step does with its input before the epilogue.
-enum class StepKind : uint8_t { activate, dense_f32, dense_s8, flip };
+enum class StepKind : uint8_t { activate, dense, flip };
 
 struct PlanStep {
   StepKind kind = StepKind::activate;
   uint32_t input = 0;  // values
   uint32_t output = 0;
   const void* weights = nullptr;
+  fbs::ElementType type = fbs::ElementType::f32;  // of the weights: f32, bf16, f16 or s8
   const float* bias = nullptr;
   uint32_t panel = 0;
-  const float* weights_scale = nullptr;  // dense_s8
+  const float* weights_scale = nullptr;  // of s8
   const int32_t* weights_sums = nullptr;
   const float* flip_scale = nullptr;  // flip
   RowTable columns;                   // a row a unit, `columns_width` elements each
@@ -67,6 +68,11 @@ struct Plan {
   uint32_t output = 0;        // value of the logits
   uint32_t value_floats = 0;  // all values together, blocks side by side as in a row
 };
+
+/// Whether elements are floats of any size, which need no scale.
+constexpr bool is_float(fbs::ElementType type) noexcept {
+  return type == fbs::ElementType::f32 || type == fbs::ElementType::bf16 || type == fbs::ElementType::f16;
+}
 
 /// Throws Error where the plan's names, shapes or order make no sense.
 Plan resolve_plan(const formats::ModelFile& file);

@@ -28,6 +28,11 @@ struct BoundStep {
   kernels::Epilogue epilogue;
 };
 
+/// A table's kernel for dense layers of floats that are stored as Element.
+template <typename Element>
+using Gemv = void(const Element* panels, size_t panel, size_t inputs, size_t outputs, const float* in,
+                  const float* bias, const kernels::Epilogue& epilogue, float* out);
+
 size_t addend_count(const Plan& plan) {
   size_t count = 0;
   for (const PlanStep& step : plan.steps) count += step.addends.size();
@@ -39,8 +44,7 @@ uint64_t step_bytes(const Plan& plan) {
   uint64_t bytes = 0;
   for (const PlanStep& step : plan.steps) {
     const uint64_t weights = uint64_t{plan.values[step.input].width} * plan.values[step.output].padded_width;
-    if (step.kind == StepKind::dense_f32) bytes += weights * sizeof(float);
-    if (step.kind == StepKind::dense_s8) bytes += weights;
+    if (step.kind == StepKind::dense) bytes += weights * formats::element_bytes(step.type);
   }
   return bytes;
 }
@@ -49,7 +53,7 @@ uint64_t step_bytes(const Plan& plan) {
 size_t quantised_width(const Plan& plan) {
   size_t width = 0;
   for (const PlanStep& step : plan.steps) {
-    if (step.kind == StepKind::dense_s8)
+    if (step.type == fbs::ElementType::s8)
       width = std::max<size_t>(width, plan.values[step.input].padded_width);
   }
   return width;
@@ -84,6 +88,10 @@ struct Session::State {
   void bind_steps(kernels::Addend* addends);
   Status check(const Request& request) const noexcept;
   void run_step(const BoundStep& bound) noexcept;
+  void run_dense(const BoundStep& bound) noexcept;
+  void run_dense_s8(const BoundStep& bound) noexcept;
+  template <typename Element>
+  void run_gemv(Gemv<Element>* gemv, const BoundStep& bound) noexcept;
   Status fill_from_row(const Row& row, const formats::HistoryFile& history, const Communities* communities,
                        Request& request) noexcept;
 
@@ -130,28 +138,51 @@ Status Session::State::check(const Request& request) const noexcept {
 }
 
 void Session::State::run_step(const BoundStep& bound) noexcept {
-  const PlanStep& step = *bound.step;
-  switch (step.kind) {
+  switch (bound.step->kind) {
     case StepKind::activate:
       impl.kernels->activate_f32(bound.input, bound.outputs, bound.epilogue, bound.output);
       break;
-    case StepKind::dense_f32:
-      impl.kernels->gemv_f32(static_cast<const float*>(step.weights), step.panel, bound.inputs, bound.outputs,
-                             bound.input, step.bias, bound.epilogue, bound.output);
+    case StepKind::dense:
+      run_dense(bound);
       break;
-    case StepKind::dense_s8: {
-      const size_t padded = impl.plan.values[step.input].padded_width;
-      const size_t inputs = (bound.inputs + kernels::kQuad - 1) / kernels::kQuad * kernels::kQuad;
-      const float unit =
-          impl.kernels->quantize(bound.input, padded, kernels::activation_limit(inputs), quantised);
-      impl.kernels->gemv_s8(static_cast<const int8_t*>(step.weights), inputs, bound.outputs, quantised, unit,
-                            step.weights_scale, step.weights_sums, step.bias, bound.epilogue, bound.output);
-      break;
-    }
     case StepKind::flip:
-      bytes_of_flips += flips.run(step, bound.input, bound.inputs, bound.output, values);
+      bytes_of_flips += flips.run(*bound.step, bound.input, bound.inputs, bound.output, values);
       break;
   }
+}
+
+void Session::State::run_dense(const BoundStep& bound) noexcept {
+  switch (bound.step->type) {
+    case fbs::ElementType::bf16:
+      run_gemv(impl.kernels->gemv_bf16, bound);
+      break;
+    case fbs::ElementType::f16:
+      run_gemv(impl.kernels->gemv_f16, bound);
+      break;
+    case fbs::ElementType::s8:
+      run_dense_s8(bound);
+      break;
+    default:
+      run_gemv(impl.kernels->gemv_f32, bound);
+      break;
+  }
+}
+
+template <typename Element>
+void Session::State::run_gemv(Gemv<Element>* gemv, const BoundStep& bound) noexcept {
+  const PlanStep& step = *bound.step;
+  gemv(static_cast<const Element*>(step.weights), step.panel, bound.inputs, bound.outputs, bound.input,
+       step.bias, bound.epilogue, bound.output);
+}
+
+void Session::State::run_dense_s8(const BoundStep& bound) noexcept {
+  const PlanStep& step = *bound.step;
+  const size_t padded = impl.plan.values[step.input].padded_width;
+  const size_t inputs = (bound.inputs + kernels::kQuad - 1) / kernels::kQuad * kernels::kQuad;
+  const float unit =
+      impl.kernels->quantize(bound.input, padded, kernels::activation_limit(inputs), quantised);
+  impl.kernels->gemv_s8(static_cast<const int8_t*>(step.weights), inputs, bound.outputs, quantised, unit,
+                        step.weights_scale, step.weights_sums, step.bias, bound.epilogue, bound.output);
 }
 
 Status Session::State::fill_from_row(const Row& row, const formats::HistoryFile& history,

@@ -15,20 +15,6 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "model files are little-endian and read in place");
 
-uint64_t element_bytes(fbs::ElementType type) {
-  switch (type) {
-    case fbs::ElementType::s8:
-      return 1;
-    case fbs::ElementType::u16:
-    case fbs::ElementType::s16:
-      return 2;
-    case fbs::ElementType::f32:
-    case fbs::ElementType::s32:
-      return 4;
-  }
-  return 0;  // unknown
-}
-
 /// a * b, or an Error where it does not fit 63 bits.
 uint64_t multiply(const std::string& file, const std::string& place, uint64_t a, uint64_t b) {
   uint64_t product = 0;
@@ -77,13 +63,31 @@ bool all_symmetric(const int8_t* values, uint64_t count) {
   return smallest >= -127;
 }
 
-bool all_finite(const float* values, uint64_t count) {
-  uint32_t largest = 0;
+/// Whether all floats, given as their bits, are below `infinity` without their sign.
+template <typename Bits>
+bool all_below(const std::byte* bytes, uint64_t count, Bits infinity) {
+  const auto* values = reinterpret_cast<const Bits*>(bytes);
+  constexpr auto kMagnitude = static_cast<Bits>(static_cast<Bits>(~Bits{0}) >> 1);
+  Bits largest = 0;
   for (uint64_t i = 0; i < count; ++i) {
-    const uint32_t magnitude = std::bit_cast<uint32_t>(values[i]) & 0x7FFF'FFFFU;
+    const auto magnitude = static_cast<Bits>(values[i] & kMagnitude);
     largest = magnitude > largest ? magnitude : largest;
   }
-  return largest < 0x7F80'0000U;
+  return largest < infinity;
+}
+
+/// True of integers.
+bool all_finite(const TensorView& tensor) {
+  switch (tensor.info->type()) {
+    case fbs::ElementType::f32:
+      return all_below<uint32_t>(tensor.bytes.data(), tensor.bytes.size() / 4, 0x7F80'0000U);
+    case fbs::ElementType::bf16:
+      return all_below<uint16_t>(tensor.bytes.data(), tensor.bytes.size() / 2, 0x7F80U);
+    case fbs::ElementType::f16:
+      return all_below<uint16_t>(tensor.bytes.data(), tensor.bytes.size() / 2, 0x7C00U);
+    default:
+      return true;
+  }
 }
 
 }  // namespace
@@ -91,6 +95,22 @@ bool all_finite(const float* values, uint64_t count) {
 Checksum checksum_of(std::span<const std::byte> bytes) noexcept {
   const XXH128_hash_t hash = XXH3_128bits(bytes.data(), bytes.size());
   return {hash.low64, hash.high64};
+}
+
+uint64_t element_bytes(fbs::ElementType type) noexcept {
+  switch (type) {
+    case fbs::ElementType::s8:
+      return 1;
+    case fbs::ElementType::u16:
+    case fbs::ElementType::s16:
+    case fbs::ElementType::bf16:
+    case fbs::ElementType::f16:
+      return 2;
+    case fbs::ElementType::f32:
+    case fbs::ElementType::s32:
+      return 4;
+  }
+  return 0;
 }
 
 std::string to_hex(const Checksum& checksum) {
@@ -210,9 +230,7 @@ void ModelFile::verify_tensors() const {
     if (checksum_of(tensor.bytes) != Checksum{tensor.info->checksum_low(), tensor.info->checksum_high()}) {
       throw Error(name_, place, "checksum mismatch: the file is damaged");
     }
-    if (tensor.info->type() == fbs::ElementType::f32 && !all_finite(tensor.f32(), tensor.bytes.size() / 4)) {
-      throw Error(name_, place, "holds a value that is not finite");
-    }
+    if (!all_finite(tensor)) throw Error(name_, place, "holds a value that is not finite");
     if (tensor.info->type() == fbs::ElementType::s8 && !all_symmetric(tensor.s8(), tensor.bytes.size())) {
       throw Error(name_, place, "holds -128, expected -127 to 127");
     }

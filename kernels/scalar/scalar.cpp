@@ -2,21 +2,23 @@
 #include <cmath>
 
 #include "scalar/fused.h"
+#include "scalar/widen.h"
 #include "tables.h"
 
 namespace kinglet::kernels {
 namespace {
 
-void add_rows_f32(const float* rows, size_t stride, size_t width, const RowTerm* terms, size_t count,
-                  float scale, float* sum) {
+template <typename Element>
+void add_rows(const Element* rows, size_t stride, size_t width, const RowTerm* terms, size_t count,
+              float scale, float* sum) {
   // Outputs are taken a block at a time so that a row's block is read once, in order; no output sees another.
   constexpr size_t kBlock = 64;
   for (size_t begin = 0; begin < width; begin += kBlock) {
     const size_t block = width - begin < kBlock ? width - begin : kBlock;
     float s[kBlock] = {};
     for (size_t t = 0; t < count; ++t) {
-      const float* row = rows + terms[t].row * stride + begin;
-      for (size_t o = 0; o < block; ++o) s[o] = fused_multiply_add(terms[t].weight, row[o], s[o]);
+      const Element* row = rows + terms[t].row * stride + begin;
+      for (size_t o = 0; o < block; ++o) s[o] = fused_multiply_add(terms[t].weight, widen(row[o]), s[o]);
     }
     for (size_t o = 0; o < block; ++o) sum[begin + o] = fused_multiply_add(scale, s[o], sum[begin + o]);
   }
@@ -55,8 +57,9 @@ float finish(float z, const Epilogue& epilogue, size_t o) {
   return z;
 }
 
-void gemv_f32(const float* panels, size_t panel, size_t inputs, size_t outputs, const float* in,
-              const float* bias, const Epilogue& epilogue, float* out) {
+template <typename Element>
+void gemv(const Element* panels, size_t panel, size_t inputs, size_t outputs, const float* in,
+          const float* bias, const Epilogue& epilogue, float* out) {
   for (size_t begin = 0; begin < outputs; begin += panel) {
     float z[kWidePanel];
     for (size_t o = 0; o < panel; ++o) z[o] = bias[begin + o];
@@ -64,7 +67,7 @@ void gemv_f32(const float* panels, size_t panel, size_t inputs, size_t outputs, 
       const size_t end = inputs - block < kSumBlock ? inputs : block + kSumBlock;
       float s[kWidePanel] = {};
       for (size_t i = block; i < end; ++i, panels += panel) {
-        for (size_t o = 0; o < panel; ++o) s[o] = fused_multiply_add(panels[o], in[i], s[o]);
+        for (size_t o = 0; o < panel; ++o) s[o] = fused_multiply_add(widen(panels[o]), in[i], s[o]);
       }
       for (size_t o = 0; o < panel; ++o) z[o] += s[o];
     }
@@ -103,7 +106,8 @@ void activate_f32(const float* in, size_t width, const Epilogue& epilogue, float
 
 }  // namespace
 
-const KernelTable scalar_table = {Isa::scalar, add_rows_f32, add_rows_s16, add_rows_s8,
-                                  gemv_f32,    quantize,     gemv_s8,      activate_f32};
+const KernelTable scalar_table = {Isa::scalar,  add_rows<float>, add_rows<Bf16>, add_rows<F16>,
+                                  add_rows_s16, add_rows_s8,     gemv<float>,    gemv<Bf16>,
+                                  gemv<F16>,    quantize,        gemv_s8,        activate_f32};
 
 }  // namespace kinglet::kernels

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <type_traits>
+
 #include <xsimd/xsimd.hpp>
 
 #include "kinglet/kernels/kernels.h"
@@ -7,12 +9,15 @@
 /// Below the entry points everything is forced inline: no function of its own, nothing to call.
 #define KINGLET_INLINE [[gnu::always_inline]] static inline
 
-/// The fp32 kernels for any instruction set that xsimd knows: one lane an output. `Set` says what differs:
+/// The kernels that compute in fp32, for any instruction set that xsimd knows: one lane an output, whatever
+/// type rows and weights are stored in. `Set` says what differs:
 ///   - Batch: a vector of floats.
 ///   - fused: fma(a, b, c), rounded once. Not xsimd::fma: where xsimd knows no instruction for it (SSE4.2; in
 ///     xsimd 8 also AVX-512 and NEON), it multiplies, rounds and adds.
-///   - widen: a vector of 16-bit integers, loaded and made floats.
-///   - kRows: rows that add_rows takes side by side.
+///   - widen: a vector of 16-bit integers or 16-bit floats, loaded from any address and made floats, exactly.
+///   - split: a vector of words of two bf16 each, from any address, as floats: the even and the odd ones.
+///     interleave: two vectors so divided, in order.
+///   - kRows: rows that add_rows takes side by side; of 16-bit elements, twice as many.
 ///   - kPanels: panels that gemv takes side by side, a power of two: enough independent sums to hide the
 ///     latency of `fused`, few enough to stay in registers.
 /// `Set` is of the unnamed namespace of the one file that is compiled with the set's flags. So are these
@@ -25,7 +30,10 @@ struct KernelsF32 {
   static constexpr size_t kSize = Batch::size;
 
   KINGLET_INLINE Batch load(const float* from) { return Batch::load_aligned(from); }
-  KINGLET_INLINE Batch load(const int16_t* from) { return Set::widen(from); }
+  template <typename Narrow>
+  KINGLET_INLINE Batch load(const Narrow* from) {
+    return Set::widen(from);
+  }
 
   KINGLET_INLINE Batch finish(Batch z, const Epilogue& epilogue, size_t o) {
     for (size_t a = 0; a < epilogue.addend_count; ++a) {
@@ -42,6 +50,22 @@ struct KernelsF32 {
     return z;
   }
 
+  /// Two vectors of neighbouring outputs. bf16 is made floats fastest a word of two at a time, which puts
+  /// even outputs into the first vector and odd ones into the second: sums stay so until `in_order`.
+  template <typename Element>
+  KINGLET_INLINE void load_two(const Element* from, Batch& first, Batch& second) {
+    if constexpr (std::is_same_v<Element, Bf16>) {
+      Set::split(from, first, second);
+    } else {
+      first = load(from);
+      second = load(from + kSize);
+    }
+  }
+  template <typename Element>
+  KINGLET_INLINE void in_order(Batch& first, Batch& second) {
+    if constexpr (std::is_same_v<Element, Bf16>) Set::interleave(first, second);
+  }
+
   /// Adds `kRows` rows to the sums s of the outputs from `begin` on, each output taking them in order.
   template <size_t kRows, typename Element>
   KINGLET_INLINE void add_row_group(const Element* rows, size_t stride, size_t begin, size_t outputs,
@@ -52,11 +76,49 @@ struct KernelsF32 {
       row[r] = rows + terms[r].row * stride + begin;
       weight[r] = Batch(terms[r].weight);
     }
-    for (size_t o = 0; o < outputs; o += kSize) {
+    size_t o = 0;
+    for (; o + 2 * kSize <= outputs; o += 2 * kSize) {
+      Batch first = Batch::load_aligned(s + o);
+      Batch second = Batch::load_aligned(s + o + kSize);
+      for (size_t r = 0; r < kRows; ++r) {
+        Batch low;
+        Batch high;
+        load_two(row[r] + o, low, high);
+        first = Set::fused(weight[r], low, first);
+        second = Set::fused(weight[r], high, second);
+      }
+      first.store_aligned(s + o);
+      second.store_aligned(s + o + kSize);
+    }
+    for (; o < outputs; o += kSize) {
       Batch sum = Batch::load_aligned(s + o);
       for (size_t r = 0; r < kRows; ++r) sum = Set::fused(weight[r], load(row[r] + o), sum);
       sum.store_aligned(s + o);
     }
+  }
+
+  /// sum = fma(scale * output_scale, s, sum) of one vector.
+  KINGLET_INLINE void add_to(Batch s, float scale, const float* output_scale, float* sum) {
+    Batch factor(scale);
+    if (output_scale != nullptr) factor = factor * Batch::load_aligned(output_scale);
+    Set::fused(factor, s, Batch::load_aligned(sum)).store_aligned(sum);
+  }
+
+  template <typename Element>
+  KINGLET_INLINE void add_sums(const float* s, size_t outputs, float scale, const float* output_scale,
+                               float* sum) {
+    const auto scale_at = [output_scale](size_t o) {
+      return output_scale != nullptr ? output_scale + o : nullptr;
+    };
+    size_t o = 0;
+    for (; o + 2 * kSize <= outputs; o += 2 * kSize) {
+      Batch first = Batch::load_aligned(s + o);
+      Batch second = Batch::load_aligned(s + o + kSize);
+      in_order<Element>(first, second);
+      add_to(first, scale, scale_at(o), sum + o);
+      add_to(second, scale, scale_at(o + kSize), sum + o + kSize);
+    }
+    for (; o < outputs; o += kSize) add_to(Batch::load_aligned(s + o), scale, scale_at(o), sum + o);
   }
 
   /// Rows are read as they lie, a few side by side, into sums that stay in the first-level cache: long runs
@@ -64,8 +126,9 @@ struct KernelsF32 {
   template <typename Element>
   KINGLET_INLINE void add_typed_rows(const Element* rows, size_t stride, size_t width, const RowTerm* terms,
                                      size_t count, float scale, const float* output_scale, float* sum) {
-    constexpr size_t kBlock = 1024;  // outputs: 4 KB of sums, as much of each row
-    constexpr size_t kRows = Set::kRows;
+    constexpr bool kNarrow = sizeof(Element) == 2;
+    constexpr size_t kBlock = kNarrow ? 4096 : 1024;  // outputs: 4 KB of each row, 8 KB of narrow ones
+    constexpr size_t kRows = kNarrow ? 2 * Set::kRows : Set::kRows;
     alignas(kAlignment) float s[kBlock];
     for (size_t begin = 0; begin < width; begin += kBlock) {
       const size_t outputs = width - begin < kBlock ? width - begin : kBlock;
@@ -73,16 +136,13 @@ struct KernelsF32 {
       size_t t = 0;
       for (; t + kRows <= count; t += kRows) add_row_group<kRows>(rows, stride, begin, outputs, terms + t, s);
       for (; t < count; ++t) add_row_group<1>(rows, stride, begin, outputs, terms + t, s);
-      for (size_t o = 0; o < outputs; o += kSize) {
-        float* place = sum + begin + o;
-        Batch factor(scale);
-        if (output_scale != nullptr) factor = factor * Batch::load_aligned(output_scale + begin + o);
-        Set::fused(factor, Batch::load_aligned(s + o), Batch::load_aligned(place)).store_aligned(place);
-      }
+      add_sums<Element>(s, outputs, scale, output_scale != nullptr ? output_scale + begin : nullptr,
+                        sum + begin);
     }
   }
 
-  static void add_rows(const float* rows, size_t stride, size_t width, const RowTerm* terms, size_t count,
+  template <typename Element>
+  static void add_rows(const Element* rows, size_t stride, size_t width, const RowTerm* terms, size_t count,
                        float scale, float* sum) {
     add_typed_rows(rows, stride, width, terms, count, scale, nullptr, sum);
   }
@@ -93,8 +153,8 @@ struct KernelsF32 {
   }
 
   /// `kPanels` panels side by side, their sums in registers.
-  template <size_t kPanel, size_t kPanels>
-  KINGLET_INLINE void gemv_tile(const float* panels, size_t inputs, size_t begin, const float* in,
+  template <size_t kPanel, size_t kPanels, typename Element>
+  KINGLET_INLINE void gemv_tile(const Element* panels, size_t inputs, size_t begin, const float* in,
                                 const float* bias, const Epilogue& epilogue, float* out) {
     constexpr size_t kBatches = kPanel / kSize;
     Batch z[kPanels][kBatches];
@@ -111,13 +171,19 @@ struct KernelsF32 {
       for (size_t i = block; i < end; ++i) {
         const Batch x(in[i]);
         for (size_t p = 0; p < kPanels; ++p) {
-          const float* weights = panels + (p * inputs + i) * kPanel;
-          for (size_t b = 0; b < kBatches; ++b) {
-            s[p][b] = Set::fused(Batch::load_aligned(weights + b * kSize), x, s[p][b]);
+          const Element* weights = panels + (p * inputs + i) * kPanel;
+          for (size_t b = 0; b + 1 < kBatches; b += 2) {
+            Batch first;
+            Batch second;
+            load_two(weights + b * kSize, first, second);
+            s[p][b] = Set::fused(first, x, s[p][b]);
+            s[p][b + 1] = Set::fused(second, x, s[p][b + 1]);
           }
+          if constexpr (kBatches == 1) s[p][0] = Set::fused(load(weights), x, s[p][0]);
         }
       }
       for (size_t p = 0; p < kPanels; ++p) {
+        for (size_t b = 0; b + 1 < kBatches; b += 2) in_order<Element>(s[p][b], s[p][b + 1]);
         for (size_t b = 0; b < kBatches; ++b) z[p][b] += s[p][b];
       }
     }
@@ -130,8 +196,8 @@ struct KernelsF32 {
   }
 
   /// Panels from output `begin` on: as many tiles of `kPanels` as fit, the rest in tiles of half as many.
-  template <size_t kPanel, size_t kPanels = Set::kPanels>
-  KINGLET_INLINE void gemv_panels(const float* panels, size_t inputs, size_t begin, size_t outputs,
+  template <size_t kPanel, size_t kPanels, typename Element>
+  KINGLET_INLINE void gemv_panels(const Element* panels, size_t inputs, size_t begin, size_t outputs,
                                   const float* in, const float* bias, const Epilogue& epilogue, float* out) {
     constexpr size_t kTile = kPanels * kPanel;
     for (; begin + kTile <= outputs; begin += kTile) {
@@ -142,12 +208,13 @@ struct KernelsF32 {
     }
   }
 
-  static void gemv(const float* panels, size_t panel, size_t inputs, size_t outputs, const float* in,
+  template <typename Element>
+  static void gemv(const Element* panels, size_t panel, size_t inputs, size_t outputs, const float* in,
                    const float* bias, const Epilogue& epilogue, float* out) {
     if (panel == kWidePanel) {
-      gemv_panels<kWidePanel>(panels, inputs, 0, outputs, in, bias, epilogue, out);
+      gemv_panels<kWidePanel, Set::kPanels>(panels, inputs, 0, outputs, in, bias, epilogue, out);
     } else {
-      gemv_panels<kSlimPanel>(panels, inputs, 0, outputs, in, bias, epilogue, out);
+      gemv_panels<kSlimPanel, Set::kPanels>(panels, inputs, 0, outputs, in, bias, epilogue, out);
     }
   }
 

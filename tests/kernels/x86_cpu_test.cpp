@@ -15,13 +15,13 @@ namespace {
 
 // Intel's Software Developer's Manual, volume 2, CPUID, and volume 1, chapter 13, XCR0.
 constexpr uint32_t kSse3 = 1U << 0, kSsse3 = 1U << 9, kFma = 1U << 12, kSse41 = 1U << 19, kSse42 = 1U << 20,
-                   kPopcnt = 1U << 23, kOsxsave = 1U << 27, kAvx = 1U << 28;
+                   kPopcnt = 1U << 23, kOsxsave = 1U << 27, kAvx = 1U << 28, kF16c = 1U << 29;
 constexpr uint32_t kAvx2 = 1U << 5, kF = 1U << 16, kDq = 1U << 17, kBw = 1U << 30, kVl = 1U << 31;
 constexpr uint32_t kVnni = 1U << 11;
 constexpr uint64_t kX87 = 1, kXmm = 2, kYmm = 4, kMasks = 1U << 5, kZmmUpper = 1U << 6, kZmm16 = 1U << 7;
 
 constexpr uint32_t kNehalem = kSse3 | kSsse3 | kSse41 | kSse42 | kPopcnt;
-constexpr uint32_t kHaswell = kNehalem | kFma | kOsxsave | kAvx;
+constexpr uint32_t kHaswell = kNehalem | kFma | kOsxsave | kAvx | kF16c;
 constexpr uint32_t kSkylakeX = kAvx2 | kF | kDq | kBw | kVl;
 constexpr uint64_t kAvxSystem = kX87 | kXmm | kYmm;
 constexpr uint64_t kAvx512System = kAvxSystem | kMasks | kZmmUpper | kZmm16;
@@ -55,6 +55,7 @@ TEST_CASE("CPUID: each generation of CPUs runs the sets it brought") {
   CHECK(best({kHaswell, 0, 0, kAvxSystem}) == Isa::sse42);                    // Piledriver: no AVX2
   CHECK(best({kHaswell, kAvx2, 0, kAvxSystem}) == Isa::avx2);                 // Haswell
   CHECK(best({kHaswell & ~kFma, kAvx2, 0, kAvxSystem}) == Isa::sse42);        // VIA Eden X4: no FMA
+  CHECK(best({kHaswell & ~kF16c, kAvx2, 0, kAvxSystem}) == Isa::sse42);       // a hypervisor hides it
   CHECK(best({kHaswell, kAvx2 | kF, 0, kAvx512System}) == Isa::avx2);         // Knights Landing: no BW
   CHECK(best({kHaswell, kAvx2, kVnni, kAvxSystem}) == Isa::avx2);
   CHECK(best({kHaswell, kSkylakeX, 0, kAvx512System}) == Isa::avx512);

@@ -27,6 +27,8 @@ struct Checksum {
 };
 /// XXH3-128 with seed 0.
 Checksum checksum_of(std::span<const std::byte> bytes) noexcept;
+/// Bytes of one element in memory; 0: the type is unknown.
+uint64_t element_bytes(fbs::ElementType type) noexcept;
 /// 32 hexadecimal digits, high half first.
 std::string to_hex(const Checksum& checksum);
 

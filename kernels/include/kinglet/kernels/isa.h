@@ -9,7 +9,7 @@ namespace kinglet::kernels {
 /// Instruction sets with kernels of their own; those of one architecture slowest first. `scalar` is the
 /// specification and runs anywhere. On x86-64:
 ///   sse42       SSE4.2 (no fused multiply-add: emulated, exactly)
-///   avx2        AVX2 and FMA
+///   avx2        AVX2, FMA and F16C
 ///   avx512      AVX-512 F, BW, DQ and VL, in 512-bit vectors
 ///   avx512vnni  the same and AVX-512 VNNI
 /// On AArch64: neon (Advanced SIMD, part of every such CPU).

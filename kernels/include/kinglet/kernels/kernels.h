@@ -29,6 +29,15 @@ inline constexpr size_t kQuad = 4;        // inputs side by side in a panel of 8
 /// less at 1,500).
 inline constexpr size_t kSumBlock = 64;
 
+/// Floats of 16 bits as they lie in memory, types of their own so that no kernel takes one for another. Every
+/// one of them is a float too, denormals included: widening is exact.
+struct Bf16 {
+  uint16_t bits;  // bfloat16: the upper half of a float
+};
+struct F16 {
+  uint16_t bits;  // IEEE 754 binary16
+};
+
 /// One active row of a table and its weight in the sum.
 struct RowTerm {
   uint32_t row;
@@ -79,7 +88,15 @@ struct KernelTable {
   void (*add_rows_f32)(const float* rows, size_t stride, size_t width, const RowTerm* terms, size_t count,
                        float scale, float* sum);
 
-  /// The same for 16-bit rows with one scale an output:
+  /// The same for rows of 16-bit floats, each made a float first:
+  ///   s = 0; for each term in order: s = fma(term.weight, float(rows[term.row * stride + o]), s)
+  ///   sum[o] = fma(scale, s, sum[o])
+  void (*add_rows_bf16)(const Bf16* rows, size_t stride, size_t width, const RowTerm* terms, size_t count,
+                        float scale, float* sum);
+  void (*add_rows_f16)(const F16* rows, size_t stride, size_t width, const RowTerm* terms, size_t count,
+                       float scale, float* sum);
+
+  /// The same for rows of 16-bit integers with one scale an output:
   ///   s = 0; for each term in order: s = fma(term.weight, rows[term.row * stride + o], s)
   ///   sum[o] = fma(scale * output_scale[o], s, sum[o])
   void (*add_rows_s16)(const int16_t* rows, size_t stride, size_t width, const RowTerm* terms, size_t count,
@@ -99,6 +116,13 @@ struct KernelTable {
   ///     z = z + s
   ///   out[o] = epilogue(z)
   void (*gemv_f32)(const float* panels, size_t panel, size_t inputs, size_t outputs, const float* in,
+                   const float* bias, const Epilogue& epilogue, float* out);
+
+  /// The same for weights of 16-bit floats, each made a float first; they alone are narrow:
+  ///   s = fma(float(weight(o, i)), in[i], s)
+  void (*gemv_bf16)(const Bf16* panels, size_t panel, size_t inputs, size_t outputs, const float* in,
+                    const float* bias, const Epilogue& epilogue, float* out);
+  void (*gemv_f16)(const F16* panels, size_t panel, size_t inputs, size_t outputs, const float* in,
                    const float* bias, const Epilogue& epilogue, float* out);
 
   /// Activations for gemv_s8: m = the largest |in[i]|; quantised[i] = in[i] * (limit / m), rounded to the

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "kinglet/kernels/kernels.h"
+
+#include "plan.h"
+
+namespace kinglet {
+
+/// Adds weighted rows of a table, `stride` elements wide, to sum[stride], by the kernel of its type (8-bit
+/// rows count whole times: add_rows_s8). Returns the bytes read.
+inline uint64_t add_terms(const kernels::KernelTable& kernels, const RowTable& table, size_t stride,
+                          std::span<const kernels::RowTerm> terms, float scale, float* sum) noexcept {
+  const size_t count = terms.size();
+  switch (table.type) {
+    case fbs::ElementType::bf16:
+      kernels.add_rows_bf16(static_cast<const kernels::Bf16*>(table.rows), stride, stride, terms.data(),
+                            count, scale, sum);
+      break;
+    case fbs::ElementType::f16:
+      kernels.add_rows_f16(static_cast<const kernels::F16*>(table.rows), stride, stride, terms.data(), count,
+                           scale, sum);
+      break;
+    case fbs::ElementType::s16:
+      kernels.add_rows_s16(static_cast<const int16_t*>(table.rows), stride, stride, terms.data(), count,
+                           scale, table.scale, sum);
+      break;
+    default:
+      kernels.add_rows_f32(static_cast<const float*>(table.rows), stride, stride, terms.data(), count, scale,
+                           sum);
+      break;
+  }
+  return count * stride * formats::element_bytes(table.type);
+}
+
+}  // namespace kinglet
