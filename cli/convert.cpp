@@ -122,6 +122,10 @@ void add_convert(CLI::App& app) {
                    "Bytes for rows of frequent numbers [8M]")
       ->transform(CLI::AsSizeValue(false))
       ->needs(rows);
+  verb->add_option("--fold", options.folded_layers,
+                   "Hidden layers to fold into the first, 0 to 3 [what reads the fewest bytes]")
+      ->check(CLI::Range(0, 3))
+      ->needs(rows);
   verb->add_flag("--strict", options.strict, "Refuse tensors that the network does not use");
   verb->add_flag("--json", arguments->json, "Report as JSON");
   verb->callback([arguments] { run(*arguments); });

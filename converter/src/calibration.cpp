@@ -1,10 +1,12 @@
 #include "calibration.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <map>
-#include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 
 #include "kinglet/formats/history_file.h"
 #include "kinglet/formats/row_reader.h"
@@ -25,6 +27,7 @@ class LayerErrors {
   void add(const Session& converted, const Session& reference, bool normalised) {
     const std::span<const float> actual = converted.value(name_);
     const std::span<const float> expected = reference.value(name_);
+    if (actual.empty()) return;  // a folded layer has no values of its own
     for (size_t i = 0; i < expected.size(); ++i) {
       const double scale = norm_ != nullptr ? norm_->scale[i] : 1;
       const double shift = norm_ != nullptr ? norm_->shift[i] - norm_->mean[i] : 0;
@@ -112,6 +115,81 @@ FrequentValues frequent_values(const std::vector<StoredRequest>& requests, size_
   return frequent;
 }
 
+Sides find_sides(const Model& reference, const std::vector<StoredRequest>& requests,
+                 const ProgressFn& progress) {
+  // The fp32 plan's values whose signs are those of the layers' sums.
+  constexpr std::array<std::string_view, kFoldable> kNames = {"l1", "hidden2", "hidden3"};
+  Session session(reference);
+  std::array<std::vector<uint64_t>, kFoldable> above;
+  uint64_t done = 0;
+  for (const StoredRequest& stored : requests) {
+    Scores scores;
+    if (session.score(stored.request(), scores) != Status::ok)
+      throw Error("calibration", "", "a request was refused");
+    for (size_t layer = 0; layer < kFoldable; ++layer) {
+      const std::span<const float> values = session.value(kNames[layer]);
+      above[layer].resize(values.size());
+      for (size_t i = 0; i < values.size(); ++i) above[layer][i] += values[i] > 0 ? 1 : 0;
+    }
+    if (progress && ++done % kProgressRows == 0) progress("signs", done, requests.size(), "rows");
+  }
+  Sides sides;
+  for (size_t layer = 0; layer < kFoldable; ++layer) {
+    for (const uint64_t count : above[layer]) {
+      const uint64_t rest = requests.size() - count;
+      sides.usual[layer].push_back(count > rest);
+      sides.flips[layer] += static_cast<double>(std::min(count, rest)) / static_cast<double>(requests.size());
+    }
+  }
+  return sides;
+}
+
+ActiveRows count_active_rows(const std::vector<StoredRequest>& requests, const FrequentValues& frequent,
+                             std::span<const uint16_t> codes, SketchShape sketch, size_t encoded_values) {
+  ActiveRows total;
+  std::set<uint32_t> distinct;
+  for (const StoredRequest& request : requests) {
+    distinct.clear();
+    for (size_t t = 1; t + 1 < request.tokens.size(); ++t) {
+      const uint64_t first = uint64_t{request.tokens[t]} * sketch.depth;
+      for (uint32_t d = 0; first + d < codes.size() && d < sketch.depth; ++d) {
+        if (codes[first + d] != formats::kNoCode) distinct.insert(d * sketch.width + codes[first + d]);
+      }
+    }
+    total.sketch += static_cast<double>(distinct.size());
+    total.features += std::popcount(request.flags) + static_cast<int>(request.categories.size());
+    for (size_t i = 0; i < request.numerics.size(); ++i) {
+      const double value = request.numerics[i];
+      const bool own =
+          i < frequent.size() && std::binary_search(frequent[i].begin(), frequent[i].end(), value);
+      if (value != 0) total.features += own ? 1.0 : static_cast<double>(encoded_values);
+    }
+  }
+  const double count = requests.empty() ? 1 : static_cast<double>(requests.size());
+  return {total.sketch / count, total.features / count};
+}
+
+size_t choose_layers(const Sides& sides, const ActiveRows& rows, const NarrowTypes& types, uint64_t hidden) {
+  const auto width = static_cast<double>(hidden);
+  const auto sketch = static_cast<double>(formats::element_bytes(types.sketch));
+  const auto features = static_cast<double>(formats::element_bytes(types.features));
+  const auto dense = static_cast<double>(formats::element_bytes(types.hidden));
+  const double block = (rows.sketch * sketch + rows.features * features) * width;
+  size_t best = 0;
+  double fewest = 2 * block + 3 * dense * width * width;
+  for (size_t layers = 1; layers <= kFoldable; ++layers) {
+    const double blocks = static_cast<double>(layers + 1) + (layers < 2 ? 1 : 0);
+    double bytes = blocks * block + static_cast<double>(kFoldable - layers) * dense * width * width;
+    for (size_t layer = 0; layer < layers; ++layer) {
+      const double element = layer == 0 ? features : sketch;
+      bytes += sides.flips[layer] * static_cast<double>(layers - layer) * width * element;
+    }
+    if (bytes < fewest) best = layers;
+    fewest = std::min(fewest, bytes);
+  }
+  return best;
+}
+
 CalibrationReport compare(const Model& model, const Model& reference, const Network& network,
                           const std::vector<StoredRequest>& requests, const ProgressFn& progress) {
   Session converted(model);
@@ -142,7 +220,9 @@ CalibrationReport compare(const Model& model, const Model& reference, const Netw
     if (progress && bytes.size() % kProgressRows == 0)
       progress("comparing", bytes.size(), requests.size(), "rows");
   }
-  for (const LayerErrors& layer : layers) report.layers.push_back(layer.result());
+  for (const LayerErrors& layer : layers) {
+    if (layer.result().magnitude > 0) report.layers.push_back(layer.result());
+  }
   report.bytes_p99 = percentile_99(std::move(bytes));
   return report;
 }

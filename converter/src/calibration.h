@@ -1,7 +1,9 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <vector>
 
 #include "kinglet/converter/convert.h"
@@ -10,6 +12,8 @@
 #include "kinglet/request.h"
 
 #include "first_layer_table.h"
+#include "fold_skeleton.h"
+#include "layout_builder.h"
 #include "network.h"
 
 namespace kinglet::converter {
@@ -33,6 +37,25 @@ std::vector<StoredRequest> read_requests(const Model& model, const CalibrationOp
 /// of `row_bytes`; values of a single request are left out. The same requests give the same choice.
 FrequentValues frequent_values(const std::vector<StoredRequest>& requests, size_t numerics, uint64_t budget,
                                uint64_t row_bytes);
+
+/// How the first three hidden layers' units behave on the requests.
+struct Sides {
+  UsualSides usual;
+  std::array<double, kFoldable> flips{};  // units off their usual side, a request
+};
+Sides find_sides(const Model& reference, const std::vector<StoredRequest>& requests,
+                 const ProgressFn& progress);
+
+/// Active rows a request: those of the sketch, and those of all other features.
+struct ActiveRows {
+  double sketch = 0;
+  double features = 0;
+};
+ActiveRows count_active_rows(const std::vector<StoredRequest>& requests, const FrequentValues& frequent,
+                             std::span<const uint16_t> codes, SketchShape sketch, size_t encoded_values);
+
+/// How many layers to fold, so that a request reads the fewest bytes of rows, columns and dense weights.
+size_t choose_layers(const Sides& sides, const ActiveRows& rows, const NarrowTypes& types, uint64_t hidden);
 
 /// What `model` makes of the requests beside `reference`, the same network in fp32 as fold_dense_f32 folds
 /// it.

@@ -11,6 +11,7 @@
 #include "calibration.h"
 #include "first_layer_table.h"
 #include "fold.h"
+#include "fold_skeleton.h"
 #include "layout_builder.h"
 #include "network.h"
 #include "pack.h"
@@ -23,8 +24,7 @@ std::string precision_name(Precision precision) {
   return std::string(kPrecisionNames[static_cast<size_t>(precision)]);
 }
 
-/// Null: all weights are fp32.
-std::optional<NarrowTypes> narrow_types(Precision precision) {
+NarrowTypes types_of(Precision precision) {
   using fbs::ElementType;
   switch (precision) {
     case Precision::fp32:
@@ -38,7 +38,7 @@ std::optional<NarrowTypes> narrow_types(Precision precision) {
     case Precision::mixed:
       return NarrowTypes{ElementType::s8, ElementType::s16, ElementType::bf16};
   }
-  return std::nullopt;
+  return {ElementType::f32, ElementType::f32, ElementType::f32};
 }
 
 std::unique_ptr<fbs::SourceT> source_of(const std::string& role, const std::string& format,
@@ -150,18 +150,33 @@ Sources read_sources(const ConvertOptions& options) {
   return sources;
 }
 
+/// What calibration decides; by default nothing.
+struct Choices {
+  FrequentValues frequent;
+  Sides sides;
+  size_t layers = 0;  // folded
+};
+
+std::unique_ptr<fbs::PlanT> fold(const Network& network, InputLayout& layout, Precision precision,
+                                 const Choices& choices, TensorPack& pack) {
+  const NarrowTypes types = types_of(precision);
+  if (choices.layers != 0) {
+    return fold_skeleton(network, layout, choices.frequent, choices.sides.usual, choices.layers, types, pack);
+  }
+  if (precision == Precision::fp32) return fold_dense_f32(network, layout, choices.frequent, pack);
+  return fold_dense_narrow(network, layout, choices.frequent, types, pack);
+}
+
 /// The model but for its self-tests' logits.
 formats::ModelFileWriter make_model(const Sources& sources, const ConvertOptions& options,
-                                    Precision precision, const FrequentValues& frequent) {
+                                    Precision precision, const Choices& choices) {
   InputLayout layout = build_layout(sources.network, options.features, sources.sketch);
   TensorPack pack;
   fbs::ModelT header;
   header.precision = precision_name(precision);
   header.parameters = sources.network.parameters;
   for (const std::string_view target : kTargetNames) header.targets.emplace_back(target);
-  const std::optional<NarrowTypes> types = narrow_types(precision);
-  header.plan = types ? fold_dense_narrow(sources.network, layout, frequent, *types, pack)
-                      : fold_dense_f32(sources.network, layout, frequent, pack);
+  header.plan = fold(sources.network, layout, precision, choices, pack);
   header.layout = std::move(layout.layout);
   header.codebook = "codebook";
   const uint32_t depth = sources.sketch.depth;
@@ -188,23 +203,45 @@ Reference make_reference(const Sources& sources, const ConvertOptions& options, 
   return {std::move(image), std::move(model), std::move(requests)};
 }
 
-FrequentValues choose_frequent(const std::optional<Reference>& reference, const ConvertOptions& options) {
-  if (!reference) return {};
-  const uint64_t stride = reference->model.file().tensor("first_layer.bias", "plan").info->padded_columns();
-  const std::optional<NarrowTypes> types = narrow_types(options.precision);
-  const uint64_t element = formats::element_bytes(types ? types->features : fbs::ElementType::f32);
-  return frequent_values(reference->requests, reference->model.numeric_count(),
-                         options.calibration.frequent_bytes, stride * element);
+Choices choose(const Reference& reference, const Sources& sources, const ConvertOptions& options,
+               const ProgressFn& progress) {
+  constexpr size_t kDenseBlocks = 2;
+  const NarrowTypes types = types_of(options.precision);
+  const uint64_t stride = reference.model.file().tensor("first_layer.bias", "plan").info->padded_columns();
+  const auto find_frequent = [&](size_t blocks) {
+    const uint64_t row_bytes = stride / kDenseBlocks * blocks * formats::element_bytes(types.features);
+    return frequent_values(reference.requests, reference.model.numeric_count(),
+                           options.calibration.frequent_bytes, row_bytes);
+  };
+  Choices choices;
+  choices.frequent = find_frequent(kDenseBlocks);
+  if (options.folded_layers == 0U) return choices;
+  choices.sides = find_sides(reference.model, reference.requests, progress);
+  const ActiveRows rows = count_active_rows(reference.requests, choices.frequent, sources.codes,
+                                            sources.sketch, options.features.numeric_encoding().values());
+  const uint64_t hidden = sources.network.hidden();
+  choices.layers = options.folded_layers.value_or(choose_layers(choices.sides, rows, types, hidden));
+  if (choices.layers > 1) choices.frequent = find_frequent(choices.layers + 1);
+  return choices;
 }
 
 CalibrationReport compare_with(const Reference& reference, formats::ModelFileWriter& writer,
-                               const Network& network, const FrequentValues& frequent,
-                               const ProgressFn& progress) {
+                               const Network& network, const Choices& choices, const ProgressFn& progress) {
   const formats::ModelFileWriter::Image image = writer.image();
   const Model model = Model::from_memory(image.bytes, "the converted model");
   CalibrationReport report = compare(model, reference.model, network, reference.requests, progress);
-  for (const std::vector<double>& values : frequent) report.frequent_rows += values.size();
+  report.frequent_rows = count_of(choices.frequent);
+  report.folded_layers = static_cast<uint32_t>(choices.layers);
+  report.flips = choices.sides.flips;
   return report;
+}
+
+void check_options(const ConvertOptions& options) {
+  if (!options.folded_layers) return;
+  if (*options.folded_layers > kFoldable)
+    throw Error("--fold", "", "expected 0 to " + std::to_string(kFoldable) + " layers");
+  if (*options.folded_layers > 0 && options.calibration.rows.empty())
+    throw Error("--fold", "", "needs calibration rows, which show the units' usual signs (--calibrate)");
 }
 
 ConvertReport make_report(Sources sources, const fbs::ModelT& header) {
@@ -233,20 +270,21 @@ ConvertReport convert(const ConvertOptions& options, const std::filesystem::path
   const auto report_stage = [&](const char* stage, uint64_t done) {
     if (progress) progress(stage, done, kStages, "steps");
   };
+  check_options(options);
   report_stage("reading", 0);
   Sources sources = read_sources(options);
   std::optional<Reference> reference;
   if (!options.calibration.rows.empty()) reference = make_reference(sources, options, progress);
 
   report_stage("folding", 1);
-  const FrequentValues frequent = choose_frequent(reference, options);
-  formats::ModelFileWriter writer = make_model(sources, options, options.precision, frequent);
+  const Choices choices = reference ? choose(*reference, sources, options, progress) : Choices{};
+  formats::ModelFileWriter writer = make_model(sources, options, options.precision, choices);
   report_stage("self-tests", 2);
   record_self_tests(writer, output.string());
   report_stage("verifying", 3);
   verify_everywhere(writer, output.string());
   std::optional<CalibrationReport> calibration;
-  if (reference) calibration = compare_with(*reference, writer, sources.network, frequent, progress);
+  if (reference) calibration = compare_with(*reference, writer, sources.network, choices, progress);
   report_stage("writing", 4);
   writer.write(output);
   report_stage("done", kStages);

@@ -18,8 +18,11 @@ using FrequentValues = std::vector<std::vector<double>>;
 class FirstLayerTable {
  public:
   FirstLayerTable(const Network& network, const InputLayout& layout);
+  /// Other blocks of the same rows: `values` is [rows][stride], `bias` [stride].
+  FirstLayerTable(uint64_t block, std::vector<double> values, std::vector<double> bias)
+      : block_(block), stride_(bias.size()), values_(std::move(values)), bias_(std::move(bias)) {}
 
-  uint64_t block() const { return block_; }    // outputs of one of the two, padded
+  uint64_t block() const { return block_; }    // outputs of one block, padded
   uint64_t stride() const { return stride_; }  // of a row
   uint64_t rows() const { return values_.size() / stride_; }
   std::span<const double> values() const { return values_; }  // [rows][stride]

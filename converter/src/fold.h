@@ -1,9 +1,6 @@
 #pragma once
 
-#include "first_layer_table.h"
-#include "layout_builder.h"
-#include "network.h"
-#include "pack.h"
+#include "plan_parts.h"
 
 namespace kinglet::converter {
 
@@ -13,13 +10,6 @@ namespace kinglet::converter {
 /// (docs/numerics.md). Frequent values get rows behind those of the layout, which names them.
 std::unique_ptr<fbs::PlanT> fold_dense_f32(const Network& network, InputLayout& layout,
                                            const FrequentValues& frequent, TensorPack& pack);
-
-/// What the weight tables of a plan with less than 32 bits a weight are stored as.
-struct NarrowTypes {
-  fbs::ElementType sketch;    // rows of the sketch: bf16, f16 or s8
-  fbs::ElementType features;  // rows of all other features: bf16, f16 or s16
-  fbs::ElementType hidden;    // weights of the hidden layers: bf16, f16 or s8
-};
 
 /// The same plan with narrower weight tables; vectors and the output layer stay floats. Hidden weights stay
 /// as trained: what they read is normalised as in training, less its mean, which goes into the bias. Folding

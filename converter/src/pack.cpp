@@ -44,11 +44,6 @@ fbs::TensorT& TensorPack::add(const std::string& name, fbs::ElementType type, st
   return info;
 }
 
-void TensorPack::add_rows(const std::string& name, uint64_t rows, uint64_t columns,
-                          std::vector<float> values) {
-  add(name, fbs::ElementType::f32, {rows, columns}, std::as_bytes(std::span(values)));
-}
-
 void TensorPack::add_vector(const std::string& name, std::span<const double> values, uint64_t padded) {
   std::vector<float> floats(padded);
   for (size_t i = 0; i < values.size(); ++i) floats[i] = to_float(values[i], name);
@@ -117,8 +112,10 @@ void TensorPack::add_rows(const std::string& name, fbs::ElementType type, std::s
       return add_float_rows(name, type, values, columns, to_f16);
     case fbs::ElementType::s8:
       return add_integer_rows<int8_t>(name, type, values, columns);
+    case fbs::ElementType::s16:
+      return add_integer_rows<int16_t>(name, type, values, columns);
     default:
-      return add_integer_rows<int16_t>(name, fbs::ElementType::s16, values, columns);
+      return add_float_rows(name, fbs::ElementType::f32, values, columns, to_float);
   }
 }
 

@@ -12,8 +12,6 @@ namespace kinglet::converter {
 /// The tensors of a model in the making, in file order, in the layouts that the kernels read.
 class TensorPack {
  public:
-  /// Floats of shape [rows, columns] as they are; columns must already be a multiple of the kernels' lane.
-  void add_rows(const std::string& name, uint64_t rows, uint64_t columns, std::vector<float> values);
   /// A vector, padded with zeros to `padded` floats. Rounded to float once. Throws Error if a float
   /// overflows.
   void add_vector(const std::string& name, std::span<const double> values, uint64_t padded);
@@ -21,9 +19,9 @@ class TensorPack {
   /// padded with zeros. Rounded once.
   void add_panels(const std::string& name, fbs::ElementType type, std::span<const double> values,
                   uint64_t outputs, uint64_t inputs, uint32_t panel);
-  /// Rows of shape [rows, columns] of type bf16, f16, s8 or s16, columns a multiple of the kernels' lane.
-  /// Floats are rounded once. Beside integers, as `name`.scale, stands what one unit is, a column each: the
-  /// column's largest magnitude over 127 or 32767.
+  /// Rows of shape [rows, columns] of type f32, bf16, f16, s8 or s16, columns a multiple of the kernels'
+  /// lane. Floats are rounded once. Beside integers, as `name`.scale, stands what one unit is, a column each:
+  /// the column's largest magnitude over 127 or 32767.
   void add_rows(const std::string& name, fbs::ElementType type, std::span<const double> values,
                 uint64_t columns);
   /// A [outputs][inputs] matrix in 8 bits, as [outputs / panel][inputs / 4][panel][4], and beside it

@@ -87,14 +87,6 @@ class Resolver {
                             integers ? vector(scale_name, stride, stride, place) : nullptr, first, count});
   }
 
-  /// What rows' widths are multiples of.
-  uint64_t row_lane() const {
-    for (const RowTable& table : plan_.tables) {
-      if (table.type == fbs::ElementType::s8) return kernels::kByteLane;
-    }
-    return kernels::kWidePanel;
-  }
-
   void resolve_first_layer() {
     add_table(*source_.rows(), source_.rows_scale());
     if (source_.more_rows() != nullptr) {
@@ -115,7 +107,8 @@ class Resolver {
       end = offset + padded;
     }
     block_count_ = plan_.values.size();
-    if (round_up(end, row_lane()) != plan_.stride) fail("blocks", "expected them to fill the rows' width");
+    if (end != plan_.stride && round_up(end, kernels::kByteLane) != plan_.stride)
+      fail("blocks", "expected them to fill the rows' width");
     plan_.value_floats = static_cast<uint32_t>(plan_.stride);
   }
 

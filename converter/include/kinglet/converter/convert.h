@@ -45,6 +45,9 @@ struct ConvertOptions {
   FeatureSet features;
   Precision precision = Precision::fp32;
   CalibrationOptions calibration;
+  /// Hidden layers to fold into the first (docs/numerics.md, "The sign skeleton"), 0 to 3; needs calibration
+  /// rows. Default: what makes them read the fewest bytes; 0 without them.
+  std::optional<uint32_t> folded_layers;
   /// Refuse a checkpoint that holds tensors the network does not use.
   bool strict = false;
 };
@@ -66,6 +69,9 @@ struct CalibrationReport {
   double bytes_mean = 0;  // of the model, that a row reads
   uint64_t bytes_p99 = 0;
   uint64_t frequent_rows = 0;  // numeric values with a row of their own
+  uint32_t folded_layers = 0;
+  /// Units off their usual side of 0, a row, in each of the first three hidden layers.
+  std::array<double, 3> flips{};
 };
 
 /// What a conversion found, used and left aside.

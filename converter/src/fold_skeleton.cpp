@@ -1,0 +1,237 @@
+#include "fold_skeleton.h"
+
+#include <Eigen/Core>
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "kinglet/kernels/kernels.h"
+
+namespace kinglet::converter {
+namespace {
+
+using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using Vector = Eigen::VectorXd;
+using MatrixView = Eigen::Map<const Matrix, 0, Eigen::OuterStride<>>;
+
+Eigen::Map<const Vector> view(const std::vector<double>& values) {
+  return {values.data(), static_cast<Eigen::Index>(values.size())};
+}
+
+Eigen::Map<const Matrix> weights_of(const Linear& linear) {
+  return {linear.weight.data(), static_cast<Eigen::Index>(linear.outputs),
+          static_cast<Eigen::Index>(linear.inputs)};
+}
+
+std::string block_name(size_t layer) {
+  return layer == 0 ? "l1" : "sum" + std::to_string(layer + 1);
+}
+
+std::string hidden_name(size_t layer) {
+  return "hidden" + std::to_string(layer + 1);
+}
+
+/// Folds layer after layer into a first-layer table. Layers count from 0; layer k's sum is affine in the
+/// inputs once the layers before it are folded.
+class Skeleton {
+ public:
+  Skeleton(const Network& network, const FirstLayerTable& dense, const UsualSides& usual, size_t layers)
+      : network_(network), usual_(usual), layers_(layers), dense_(dense) {
+    const auto rows = static_cast<Eigen::Index>(dense.rows());
+    const auto hidden = static_cast<Eigen::Index>(network.hidden());
+    const Eigen::OuterStride<> stride(static_cast<Eigen::Index>(dense.stride()));
+    const double* projection = dense.values().data() + dense.block();
+    sums_.emplace_back(MatrixView(dense.values().data(), rows, hidden, stride));
+    projection_ = MatrixView(projection, rows, hidden, stride);
+    biases_.emplace_back(Eigen::Map<const Vector>(dense.bias().data(), hidden));
+    projection_bias_ = Eigen::Map<const Vector>(dense.bias().data() + dense.block(), hidden);
+    for (size_t layer = 1; layer <= layers; ++layer) fold_layer(layer);
+  }
+
+  /// The blocks: l1, the folded layers' sums, and the projection where a dense layer still reads it.
+  FirstLayerTable table() const {
+    const bool projection = reads_projection();
+    const size_t blocks = sums_.size() + (projection ? 1 : 0);
+    const uint64_t block = round_up(network_.hidden(), kernels::kByteLane);
+    const uint64_t stride = blocks * block;
+    std::vector<double> values(dense_.rows() * stride);
+    std::vector<double> bias(stride);
+    for (size_t b = 0; b < blocks; ++b) {
+      const bool is_sum = b < sums_.size();
+      put(is_sum ? sums_[b] : projection_, values.data() + b * block, stride);
+      const Vector& part = is_sum ? biases_[b] : projection_bias_;
+      std::copy(part.begin(), part.end(), bias.begin() + static_cast<std::ptrdiff_t>(b * block));
+    }
+    return {block, std::move(values), std::move(bias)};
+  }
+
+  /// The projection joins layers 1 and 2; it needs a block of its own where one of them is dense.
+  bool reads_projection() const { return layers_ < 2; }
+
+  /// Row i: what one unit of layer `layer`, off its usual side by 1, adds to the blocks behind; each padded.
+  std::vector<double> columns(size_t layer) const {
+    const uint64_t block = round_up(network_.hidden(), kernels::kByteLane);
+    const uint64_t width = (layers_ - layer) * block;
+    std::vector<double> values(network_.hidden() * width);
+    const std::vector<Matrix> parts = columns_of(layer);
+    for (size_t p = 0; p < parts.size(); ++p) put(parts[p].transpose(), values.data() + p * block, width);
+    return values;
+  }
+
+ private:
+  static void put(const Matrix& from, double* to, uint64_t stride) {
+    Eigen::Map<Matrix, 0, Eigen::OuterStride<>>(
+        to, from.rows(), from.cols(), Eigen::OuterStride<>(static_cast<Eigen::Index>(stride))) = from;
+  }
+
+  const Linear& layer_weights(size_t layer) const {
+    const Linear* const layers[] = {&network_.l1, &network_.l2, &network_.l3, &network_.l4};
+    return *layers[layer];
+  }
+
+  /// What a layer's leaky units multiply their sums by, on their usual side.
+  Vector usual_slopes(size_t layer) const {
+    Vector slopes(static_cast<Eigen::Index>(network_.hidden()));
+    for (Eigen::Index i = 0; i < slopes.size(); ++i)
+      slopes[i] = usual_[layer][static_cast<size_t>(i)] ? 1.0 : double{kLeakySlope};
+    return slopes;
+  }
+
+  /// W of `layer` with the normalisation of the layer before it: what its units' activations are multiplied
+  /// by.
+  Matrix reading(size_t layer) const {
+    return weights_of(layer_weights(layer)) * view(network_.norms[layer - 1].scale).asDiagonal();
+  }
+
+  void fold_layer(size_t layer) {
+    const Matrix read = reading(layer) * usual_slopes(layer - 1).asDiagonal();
+    const Linear& linear = layer_weights(layer);
+    Matrix sum = sums_.back() * read.transpose();
+    Vector bias = read * biases_.back() + view(linear.bias) +
+                  weights_of(linear) * view(network_.norms[layer - 1].shift);
+    if (layer < kFoldable) {
+      sum += projection_;
+      bias += projection_bias_;
+    } else {  // the residual: hidden1, normalised
+      const Vector factor = view(network_.norms[0].scale).cwiseProduct(usual_slopes(0));
+      sum += sums_.front() * factor.asDiagonal();
+      bias += factor.cwiseProduct(biases_.front()) + view(network_.norms[0].shift);
+    }
+    sums_.push_back(std::move(sum));
+    biases_.push_back(std::move(bias));
+  }
+
+  /// [outputs][units of `layer`] for each folded layer behind.
+  std::vector<Matrix> columns_of(size_t layer) const {
+    std::vector<Matrix> parts;
+    for (size_t next = layer + 1; next <= layers_; ++next) {
+      Matrix part = reading(next);
+      if (next > layer + 1) part = part * usual_slopes(next - 1).asDiagonal() * parts.back();
+      if (layer == 0 && next == kFoldable) part.diagonal() += view(network_.norms[0].scale);
+      parts.push_back(std::move(part));
+    }
+    return parts;
+  }
+
+  const Network& network_;
+  const UsualSides& usual_;
+  size_t layers_;
+  const FirstLayerTable& dense_;
+  std::vector<Matrix> sums_;  // [rows][hidden] of l1, then of each folded layer
+  std::vector<Vector> biases_;
+  Matrix projection_;
+  Vector projection_bias_;
+};
+
+/// Scales every column's row to magnitude 1, so that integers of all units share a scale, and returns the
+/// factors of the flips that undo it: negative for units that are usually above 0.
+std::vector<double> scale_columns(std::vector<double>& columns, const std::vector<bool>& usual) {
+  const size_t width = columns.size() / usual.size();
+  std::vector<double> factors(usual.size());
+  for (size_t i = 0; i < usual.size(); ++i) {
+    const std::span<double> row(columns.data() + i * width, width);
+    double largest = 0;
+    for (const double value : row) largest = std::max(largest, std::fabs(value));
+    if (largest == 0) largest = 1;
+    for (double& value : row) value /= largest;
+    factors[i] = (usual[i] ? -1 : 1) * (1 - double{kLeakySlope}) * largest;
+  }
+  return factors;
+}
+
+void add_flips(const Skeleton& skeleton, size_t layer, const std::vector<bool>& usual, fbs::ElementType type,
+               fbs::PlanT& plan, TensorPack& pack) {
+  std::vector<double> columns = skeleton.columns(layer);
+  auto step = std::make_unique<fbs::StepT>();
+  step->name = "flips" + std::to_string(layer + 1);
+  step->input = block_name(layer);
+  step->columns = step->name + ".columns";
+  step->flip_scale = step->name + ".scale";
+  if (is_integer(type)) step->columns_scale = step->columns + ".scale";
+  const std::vector<double> factors = scale_columns(columns, usual);
+  pack.add_vector(step->flip_scale, factors, round_up(usual.size(), kernels::kWidePanel));
+  pack.add_rows(step->columns, type, columns, columns.size() / usual.size());
+  plan.steps.push_back(std::move(step));
+}
+
+std::unique_ptr<fbs::StepT> activate_step(size_t layer) {
+  auto step = std::make_unique<fbs::StepT>();
+  step->name = hidden_name(layer);
+  step->input = block_name(layer);
+  make_leaky(*step);
+  return step;
+}
+
+/// The layers behind the folded ones.
+void add_dense_layers(const Network& network, size_t layers, const NarrowTypes& types, fbs::PlanT& plan,
+                      TensorPack& pack) {
+  const uint64_t padded = round_up(network.hidden(), kernels::kWidePanel);
+  if (layers < kFoldable) {  // read by the residual
+    plan.steps.push_back(activate_step(0));
+    normalise(*plan.steps.back(), network.norms[0], padded, pack);
+  }
+  plan.steps.push_back(activate_step(layers));
+  const Linear* const linear[] = {&network.l1, &network.l2, &network.l3, &network.l4};
+  for (size_t layer = layers + 1; layer <= kFoldable; ++layer) {
+    const bool last = layer == kFoldable;
+    normalise(*plan.steps.back(), network.norms[layer - 1], padded, pack);
+    plan.steps.push_back(
+        hidden_step(hidden_name(layer), hidden_name(layer - 1), last ? hidden_name(0) : "projection"));
+    std::vector<double> bias = bias_with_mean(*linear[layer], network.norms[layer - 1]);
+    // The residual reads hidden1 less its mean.
+    if (last)
+      std::transform(bias.begin(), bias.end(), network.norms[0].mean.begin(), bias.begin(), std::plus<>());
+    add_narrow(*plan.steps.back(), types.hidden, *linear[layer], bias, pack);
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<fbs::PlanT> fold_skeleton(const Network& network, InputLayout& layout,
+                                          const FrequentValues& frequent, const UsualSides& usual,
+                                          size_t layers, const NarrowTypes& types, TensorPack& pack) {
+  const FirstLayerTable dense(network, layout);
+  const Skeleton skeleton(network, dense, usual, layers);
+  auto plan = std::make_unique<fbs::PlanT>();
+  plan->name = "skeleton" + std::to_string(layers);
+  {
+    const FirstLayerTable table = skeleton.table();
+    add_first_layer(table, layout, frequent, types, *plan, pack);
+    for (size_t b = 0; b * table.block() < table.stride(); ++b) {
+      plan->blocks.push_back(
+          block(b <= layers ? block_name(b) : "projection", b * table.block(), network.hidden()));
+    }
+  }
+  for (size_t layer = 0; layer < layers; ++layer) {
+    // Few units of the first layer flip, and their columns reach through all layers: they get more bits.
+    const fbs::ElementType type = layer == 0 ? types.features : types.sketch;
+    add_flips(skeleton, layer, usual[layer], type, *plan, pack);
+  }
+  add_dense_layers(network, layers, types, *plan, pack);
+  plan->steps.push_back(dense_step("logits", hidden_name(kFoldable)));
+  plan->output = "logits";
+  add_f32(pack, "logits", fold_norm(network.output, network.norms[3]), kernels::kSlimPanel);
+  return plan;
+}
+
+}  // namespace kinglet::converter

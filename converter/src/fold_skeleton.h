@@ -1,0 +1,24 @@
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include "plan_parts.h"
+
+namespace kinglet::converter {
+
+/// How many hidden layers a plan can fold: all but the last, whose units cost no more than the logits.
+inline constexpr size_t kFoldable = 3;
+
+/// For each unit of the first three hidden layers: whether it is mostly above 0.
+using UsualSides = std::array<std::vector<bool>, kFoldable>;
+
+/// The sign skeleton: with every unit of the first `layers` hidden layers (1 to kFoldable) taken to be on its
+/// usual side of 0, leaky ReLU is a factor, and those layers and the one behind are affine in the inputs:
+/// they become blocks of the first layer's rows. A unit on its other side adds what that changes, its column,
+/// to the blocks behind. The layers left are dense. Exact algebra, computed in double (docs/numerics.md).
+std::unique_ptr<fbs::PlanT> fold_skeleton(const Network& network, InputLayout& layout,
+                                          const FrequentValues& frequent, const UsualSides& usual,
+                                          size_t layers, const NarrowTypes& types, TensorPack& pack);
+
+}  // namespace kinglet::converter

@@ -1,0 +1,126 @@
+#include "plan_parts.h"
+
+#include <algorithm>
+
+#include "kinglet/kernels/kernels.h"
+
+namespace kinglet::converter {
+
+uint64_t round_up(uint64_t value, uint64_t step) {
+  return (value + step - 1) / step * step;
+}
+
+Linear fold_norm(const Linear& linear, const Norm& norm) {
+  Linear folded = linear;
+  for (uint64_t o = 0; o < linear.outputs; ++o) {
+    for (uint64_t i = 0; i < linear.inputs; ++i) {
+      const uint64_t at = o * linear.inputs + i;
+      folded.bias[o] += linear.weight[at] * norm.shift[i];
+      folded.weight[at] *= norm.scale[i];
+    }
+  }
+  return folded;
+}
+
+std::vector<double> bias_with_mean(const Linear& linear, const Norm& norm) {
+  std::vector<double> bias = linear.bias;
+  for (uint64_t o = 0; o < linear.outputs; ++o) {
+    for (uint64_t i = 0; i < linear.inputs; ++i)
+      bias[o] += linear.weight[o * linear.inputs + i] * norm.mean[i];
+  }
+  return bias;
+}
+
+void add_f32(TensorPack& pack, const std::string& name, const Linear& linear, uint32_t panel) {
+  pack.add_panels(name + ".weights", fbs::ElementType::f32, linear.weight, linear.outputs, linear.inputs,
+                  panel);
+  pack.add_vector(name + ".bias", linear.bias, round_up(linear.outputs, panel));
+}
+
+std::unique_ptr<fbs::BlockT> block(const std::string& name, uint64_t offset, uint64_t width) {
+  auto result = std::make_unique<fbs::BlockT>();
+  result->name = name;
+  result->offset = static_cast<uint32_t>(offset);
+  result->width = static_cast<uint32_t>(width);
+  return result;
+}
+
+std::unique_ptr<fbs::StepT> dense_step(const std::string& name, const std::string& input) {
+  auto step = std::make_unique<fbs::StepT>();
+  step->name = name;
+  step->input = input;
+  step->weights = name + ".weights";
+  step->bias = name + ".bias";
+  return step;
+}
+
+void make_leaky(fbs::StepT& step) {
+  step.activation = fbs::Activation::leaky_relu;
+  step.slope = kLeakySlope;
+}
+
+std::unique_ptr<fbs::StepT> hidden_step(const std::string& name, const std::string& input,
+                                        const std::string& addend) {
+  auto step = dense_step(name, input);
+  make_leaky(*step);
+  step->addends.push_back(std::make_unique<fbs::AddendT>());
+  step->addends[0]->value = addend;
+  return step;
+}
+
+void add_first_layer(const FirstLayerTable& table, InputLayout& layout, const FrequentValues& frequent,
+                     const NarrowTypes& types, fbs::PlanT& plan, TensorPack& pack) {
+  const uint64_t sketch_rows = uint64_t{layout.layout->sketch->depth} * layout.layout->sketch->width;
+  plan.bias = "first_layer.bias";
+  pack.add_vector(plan.bias, table.bias(), table.stride());
+  plan.rows = "sketch.rows";
+  if (is_integer(types.sketch)) plan.rows_scale = "sketch.rows.scale";
+  pack.add_rows(plan.rows, types.sketch, table.values().first(sketch_rows * table.stride()), table.stride());
+  pack.add_rows("feature.rows", types.features, table.values().subspan(sketch_rows * table.stride()),
+                table.stride());
+  add_more_rows(plan, "feature.rows", types.features);
+  if (count_of(frequent) == 0) return;
+  pack.add_rows("frequent.rows", types.features, table.frequent_rows(layout, frequent), table.stride());
+  add_more_rows(plan, "frequent.rows", types.features);
+  add_frequent_values(frequent, table.rows(), *layout.layout);
+}
+
+bool is_integer(fbs::ElementType type) {
+  return type == fbs::ElementType::s8 || type == fbs::ElementType::s16;
+}
+
+void add_more_rows(fbs::PlanT& plan, const std::string& name, fbs::ElementType type) {
+  plan.more_rows.push_back(std::make_unique<fbs::MoreRowsT>());
+  plan.more_rows.back()->rows = name;
+  if (is_integer(type)) plan.more_rows.back()->scale = name + ".scale";
+}
+
+uint64_t count_of(const FrequentValues& frequent) {
+  uint64_t count = 0;
+  for (const std::vector<double>& values : frequent) count += values.size();
+  return count;
+}
+
+void normalise(fbs::StepT& step, const Norm& norm, uint64_t padded, TensorPack& pack) {
+  std::vector<double> shift = norm.shift;
+  for (size_t i = 0; i < shift.size(); ++i) shift[i] -= norm.mean[i];
+  step.scale = step.name + ".scale";
+  step.shift = step.name + ".shift";
+  pack.add_vector(step.scale, norm.scale, padded);
+  pack.add_vector(step.shift, shift, padded);
+}
+
+void add_narrow(fbs::StepT& step, fbs::ElementType type, const Linear& linear,
+                const std::vector<double>& bias, TensorPack& pack) {
+  constexpr uint32_t kPanel = kernels::kWidePanel;
+  if (type == fbs::ElementType::s8) {
+    pack.add_quads(step.weights, linear.weight, linear.outputs, linear.inputs, kPanel);
+    step.weights_scale = step.weights + ".scale";
+    step.weights_sums = step.weights + ".sums";
+  } else {
+    pack.add_panels(step.weights, type, linear.weight, linear.outputs, linear.inputs, kPanel);
+  }
+  pack.add_vector(step.bias, bias, round_up(linear.outputs, kPanel));
+}
+
+}  // namespace kinglet::converter

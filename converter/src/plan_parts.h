@@ -1,0 +1,52 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "first_layer_table.h"
+#include "layout_builder.h"
+#include "network.h"
+#include "pack.h"
+
+/// What every way to fold the network shares: pieces of the plan, and their tensors.
+namespace kinglet::converter {
+
+inline constexpr float kLeakySlope = 0.01F;
+
+/// What the weight tables of a plan are stored as.
+struct NarrowTypes {
+  fbs::ElementType sketch;    // rows of the sketch: f32, bf16, f16 or s8
+  fbs::ElementType features;  // rows of all other features: f32, bf16, f16 or s16
+  fbs::ElementType hidden;    // weights of the hidden layers: f32, bf16, f16 or s8
+};
+
+bool is_integer(fbs::ElementType type);
+uint64_t round_up(uint64_t value, uint64_t step);
+uint64_t count_of(const FrequentValues& frequent);
+
+/// W (scale * a + shift) + b = (W scale) a + (b + W shift).
+Linear fold_norm(const Linear& linear, const Norm& norm);
+/// b + W mean: the bias of a layer that reads its input less the mean.
+std::vector<double> bias_with_mean(const Linear& linear, const Norm& norm);
+
+std::unique_ptr<fbs::BlockT> block(const std::string& name, uint64_t offset, uint64_t width);
+std::unique_ptr<fbs::StepT> dense_step(const std::string& name, const std::string& input);
+std::unique_ptr<fbs::StepT> hidden_step(const std::string& name, const std::string& input,
+                                        const std::string& addend);
+void make_leaky(fbs::StepT& step);
+/// The step's normalisation, less its mean.
+void normalise(fbs::StepT& step, const Norm& norm, uint64_t padded, TensorPack& pack);
+
+/// The first layer's tables by feature: sketch, all others, frequent values.
+void add_first_layer(const FirstLayerTable& table, InputLayout& layout, const FrequentValues& frequent,
+                     const NarrowTypes& types, fbs::PlanT& plan, TensorPack& pack);
+/// Rows behind those that the plan has.
+void add_more_rows(fbs::PlanT& plan, const std::string& name, fbs::ElementType type);
+/// A layer of floats.
+void add_f32(TensorPack& pack, const std::string& name, const Linear& linear, uint32_t panel);
+/// A hidden layer that reads normalised values less their mean; `bias` holds the mean's share.
+void add_narrow(fbs::StepT& step, fbs::ElementType type, const Linear& linear,
+                const std::vector<double>& bias, TensorPack& pack);
+
+}  // namespace kinglet::converter
