@@ -2,12 +2,14 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "calibration_report.h"
 #include "feature_set.h"
 #include "progress.h"
 #include "verbs.h"
@@ -28,9 +30,12 @@ nlohmann::ordered_json pairs_json(const std::vector<std::pair<std::string, std::
   return object;
 }
 
-void print_json(const converter::ConvertReport& report, const std::filesystem::path& output) {
-  const nlohmann::ordered_json json = {
-      {"output", output.string()},
+using Metrics = std::optional<CalibrationMetrics>;
+
+void print_json(const converter::ConvertReport& report, const Metrics& metrics, const Arguments& arguments) {
+  nlohmann::ordered_json json = {
+      {"output", arguments.output.string()},
+      {"precision", converter::kPrecisionNames[static_cast<size_t>(arguments.options.precision)]},
       {"file_bytes", report.file_bytes},
       {"weights_format", report.weights_format},
       {"key_prefix", report.key_prefix},
@@ -45,6 +50,7 @@ void print_json(const converter::ConvertReport& report, const std::filesystem::p
       {"used", pairs_json(report.used)},
       {"ignored", pairs_json(report.ignored)},
   };
+  if (report.calibration) json["calibration"] = calibration_json(*report.calibration, metrics);
   fmt::print("{}\n", json.dump(2));
 }
 
@@ -53,7 +59,7 @@ void print_pairs(const char* title, const std::vector<std::pair<std::string, std
   for (const auto& [name, what] : pairs) fmt::print("  {:<32} {}\n", name, what);
 }
 
-void print_text(const converter::ConvertReport& report, const std::filesystem::path& output) {
+void print_text(const converter::ConvertReport& report, const Metrics& metrics, const Arguments& arguments) {
   fmt::print("found    {}{}\n", report.weights_format,
              report.key_prefix.empty() ? "" : fmt::format(", key prefix '{}'", report.key_prefix));
   print_pairs("used", report.used);
@@ -61,8 +67,9 @@ void print_text(const converter::ConvertReport& report, const std::filesystem::p
   fmt::print("layout   {}: {} inputs, sketch {} x {}, hidden {}, {} parameters\n", report.layout,
              report.inputs, report.depth, report.width, report.hidden, report.parameters);
   fmt::print("codebook {} tokens with codes; {} languages\n", report.tokens_with_codes, report.languages);
-  fmt::print("wrote    {}: {} bytes, verified on every instruction set of this CPU\n", output.string(),
-             report.file_bytes);
+  if (report.calibration) print_calibration(*report.calibration, metrics, arguments.options.precision);
+  fmt::print("wrote    {}: {} bytes, verified on every instruction set of this CPU\n",
+             arguments.output.string(), report.file_bytes);
 }
 
 void run(const Arguments& arguments) {
@@ -70,11 +77,14 @@ void run(const Arguments& arguments) {
   converter::ConvertOptions options = arguments.options;
   arguments.features.apply(options.features);
   const converter::ConvertReport report = converter::convert(options, arguments.output, progress.function());
+  Metrics metrics;
+  if (report.calibration)
+    metrics = measure_calibration(options.calibration, *report.calibration, progress.function());
   progress.finish();
   if (arguments.json) {
-    print_json(report, arguments.output);
+    print_json(report, metrics, arguments);
   } else {
-    print_text(report, arguments.output);
+    print_text(report, metrics, arguments);
   }
 }
 
