@@ -104,13 +104,23 @@ void add_languages(const LanguageTable& languages, const Network& network, const
   header.unknown_language = static_cast<uint32_t>(languages.size());
 }
 
+/// Those that change the result; calibration's only where there was one.
+std::string options_text(const ConvertOptions& options, SketchShape sketch, size_t folded_layers) {
+  std::string text = "precision=" + precision_name(options.precision) +
+                     " depth=" + std::to_string(sketch.depth) + " width=" + std::to_string(sketch.width) +
+                     " layout=" + options.features.name();
+  const CalibrationOptions& calibration = options.calibration;
+  if (calibration.rows.empty()) return text;
+  return text + " calibrate-rows=" + std::to_string(calibration.maximum_rows) +
+         " frequent-bytes=" + std::to_string(calibration.frequent_bytes) +
+         " fold=" + std::to_string(folded_layers);
+}
+
 void add_provenance(const ConvertOptions& options, const std::string& weights_format, SketchShape sketch,
-                    fbs::ModelT& header) {
+                    size_t folded_layers, fbs::ModelT& header) {
   header.provenance = std::make_unique<fbs::ProvenanceT>();
   header.provenance->converter = "kinglet " KINGLET_VERSION;
-  header.provenance->options =
-      "precision=" + precision_name(options.precision) + " depth=" + std::to_string(sketch.depth) +
-      " width=" + std::to_string(sketch.width) + " layout=" + options.features.name();
+  header.provenance->options = options_text(options, sketch, folded_layers);
   header.provenance->sources.push_back(source_of("weights", weights_format, options.weights));
   header.provenance->sources.push_back(source_of("codebook", "json", options.codebook));
   header.provenance->sources.push_back(source_of("languages", "json or pickle", options.languages));
@@ -182,7 +192,7 @@ formats::ModelFileWriter make_model(const Sources& sources, const ConvertOptions
   const uint32_t depth = sources.sketch.depth;
   pack.add_codes("codebook", sources.codes.size() / depth, depth, sources.codes);
   add_languages(sources.languages, sources.network, options, header);
-  add_provenance(options, sources.weights_format, sources.sketch, header);
+  add_provenance(options, sources.weights_format, sources.sketch, choices.layers, header);
   add_self_tests(header, sources.codebook.token_limit);
   std::vector<std::vector<std::byte>> tensors = pack.release(header);
   return {std::move(header), std::move(tensors)};
@@ -203,25 +213,28 @@ Reference make_reference(const Sources& sources, const ConvertOptions& options, 
   return {std::move(image), std::move(model), std::move(requests)};
 }
 
+/// Elements of one row of the plan without folded layers.
+uint64_t dense_columns(const Model& reference) {
+  return reference.file().tensor("first_layer.bias", "plan").info->padded_columns();
+}
+
 Choices choose(const Reference& reference, const Sources& sources, const ConvertOptions& options,
                const ProgressFn& progress) {
-  constexpr size_t kDenseBlocks = 2;
   const NarrowTypes types = types_of(options.precision);
-  const uint64_t stride = reference.model.file().tensor("first_layer.bias", "plan").info->padded_columns();
-  const auto find_frequent = [&](size_t blocks) {
-    const uint64_t row_bytes = stride / kDenseBlocks * blocks * formats::element_bytes(types.features);
+  const auto find_frequent = [&](uint64_t columns) {
     return frequent_values(reference.requests, reference.model.numeric_count(),
-                           options.calibration.frequent_bytes, row_bytes);
+                           options.calibration.frequent_bytes,
+                           columns * formats::element_bytes(types.features));
   };
   Choices choices;
-  choices.frequent = find_frequent(kDenseBlocks);
+  choices.frequent = find_frequent(dense_columns(reference.model));
   if (options.folded_layers == 0U) return choices;
   choices.sides = find_sides(reference.model, reference.requests, progress);
   const ActiveRows rows = count_active_rows(reference.requests, choices.frequent, sources.codes,
                                             sources.sketch, options.features.numeric_encoding().values());
   const uint64_t hidden = sources.network.hidden();
   choices.layers = options.folded_layers.value_or(choose_layers(choices.sides, rows, types, hidden));
-  if (choices.layers > 1) choices.frequent = find_frequent(choices.layers + 1);
+  if (choices.layers > 0) choices.frequent = find_frequent(skeleton_columns(hidden, choices.layers));
   return choices;
 }
 
@@ -237,10 +250,15 @@ CalibrationReport compare_with(const Reference& reference, formats::ModelFileWri
 }
 
 void check_options(const ConvertOptions& options) {
+  const CalibrationOptions& calibration = options.calibration;
+  if (!calibration.rows.empty() && calibration.history.empty())
+    throw Error("--calibrate", "", "needs the history that the rows are scored by (--history)");
+  if (!calibration.rows.empty() && calibration.maximum_rows == 0)
+    throw Error("--calibrate-rows", "", "expected at least one row");
   if (!options.folded_layers) return;
   if (*options.folded_layers > kFoldable)
     throw Error("--fold", "", "expected 0 to " + std::to_string(kFoldable) + " layers");
-  if (*options.folded_layers > 0 && options.calibration.rows.empty())
+  if (*options.folded_layers > 0 && calibration.rows.empty())
     throw Error("--fold", "", "needs calibration rows, which show the units' usual signs (--calibrate)");
 }
 

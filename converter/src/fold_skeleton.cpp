@@ -23,6 +23,11 @@ Eigen::Map<const Matrix> weights_of(const Linear& linear) {
           static_cast<Eigen::Index>(linear.inputs)};
 }
 
+/// The projection joins layers 1 and 2; it needs a block of its own where one of them is dense.
+bool reads_projection(size_t layers) {
+  return layers < 2;
+}
+
 std::string block_name(size_t layer) {
   return layer == 0 ? "l1" : "sum" + std::to_string(layer + 1);
 }
@@ -50,10 +55,9 @@ class Skeleton {
 
   /// The blocks: l1, the folded layers' sums, and the projection where a dense layer still reads it.
   FirstLayerTable table() const {
-    const bool projection = reads_projection();
-    const size_t blocks = sums_.size() + (projection ? 1 : 0);
     const uint64_t block = round_up(network_.hidden(), kernels::kByteLane);
-    const uint64_t stride = blocks * block;
+    const uint64_t stride = skeleton_columns(network_.hidden(), layers_);
+    const size_t blocks = stride / block;
     std::vector<double> values(dense_.rows() * stride);
     std::vector<double> bias(stride);
     for (size_t b = 0; b < blocks; ++b) {
@@ -64,9 +68,6 @@ class Skeleton {
     }
     return {block, std::move(values), std::move(bias)};
   }
-
-  /// The projection joins layers 1 and 2; it needs a block of its own where one of them is dense.
-  bool reads_projection() const { return layers_ < 2; }
 
   /// Row i: what one unit of layer `layer`, off its usual side by 1, adds to the blocks behind; each padded.
   std::vector<double> columns(size_t layer) const {
@@ -206,6 +207,10 @@ void add_dense_layers(const Network& network, size_t layers, const NarrowTypes& 
 }
 
 }  // namespace
+
+uint64_t skeleton_columns(uint64_t hidden, size_t layers) {
+  return (layers + 1 + (reads_projection(layers) ? 1 : 0)) * round_up(hidden, kernels::kByteLane);
+}
 
 std::unique_ptr<fbs::PlanT> fold_skeleton(const Network& network, InputLayout& layout,
                                           const FrequentValues& frequent, const UsualSides& usual,
