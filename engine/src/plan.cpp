@@ -207,6 +207,7 @@ class Resolver {
   void resolve_epilogue(const fbs::Step& source, uint64_t width, uint64_t padded, const std::string& place,
                         PlanStep& step) const {
     if (source.addends() != nullptr) {
+      if (source.addends()->size() > kMaximumAddends) fail(place, "too many addends");
       for (const fbs::Addend* addend : *source.addends()) {
         PlanAddend resolved;
         resolved.value = value_named(addend->value()->string_view(), place);

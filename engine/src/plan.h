@@ -19,6 +19,9 @@ struct Value {
   uint32_t offset = 0;        // first float within the session's values
 };
 
+/// Of one step.
+inline constexpr size_t kMaximumAddends = 8;
+
 struct PlanAddend {
   uint32_t value = 0;
   const float* scale = nullptr;

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <vector>
+#include <cstdlib>
+#include <new>
 
 #include "kinglet/features/elementary.h"
 #include "kinglet/features/encoding.h"
@@ -10,7 +11,7 @@
 
 #include "arena.h"
 #include "first_layer.h"
-#include "flips.h"
+#include "layers.h"
 #include "model_impl.h"
 
 namespace kinglet {
@@ -18,109 +19,49 @@ namespace {
 
 constexpr size_t kMaximumTokens = size_t{1} << 24;
 
-/// A plan step with its vectors' addresses: what a kernel call takes.
-struct BoundStep {
-  const PlanStep* step;
-  const float* input;
-  float* output;
-  size_t inputs;
-  size_t outputs;
-  kernels::Epilogue epilogue;
-};
-
-/// A table's kernel for dense layers of floats that are stored as Element.
-template <typename Element>
-using Gemv = void(const Element* panels, size_t panel, size_t inputs, size_t outputs, const float* in,
-                  const float* bias, const kernels::Epilogue& epilogue, float* out);
-
-size_t addend_count(const Plan& plan) {
-  size_t count = 0;
-  for (const PlanStep& step : plan.steps) count += step.addends.size();
-  return count;
-}
-
-/// Bytes of weights that the steps read, whatever the request.
-uint64_t step_bytes(const Plan& plan) {
-  uint64_t bytes = 0;
-  for (const PlanStep& step : plan.steps) {
-    const uint64_t weights = uint64_t{plan.values[step.input].width} * plan.values[step.output].padded_width;
-    if (step.kind == StepKind::dense) bytes += weights * formats::element_bytes(step.type);
-  }
-  return bytes;
-}
-
-/// The widest vector that a step quantises.
-size_t quantised_width(const Plan& plan) {
-  size_t width = 0;
-  for (const PlanStep& step : plan.steps) {
-    if (step.type == fbs::ElementType::s8)
-      width = std::max<size_t>(width, plan.values[step.input].padded_width);
-  }
-  return width;
-}
-
 }  // namespace
 
 struct Session::State {
-  explicit State(Model given)
+  State(Model given, size_t batch)
       : model(std::move(given)),
         impl(*model.impl_),
+        lanes(std::max<size_t>(batch, 1)),
         first_layer(impl.layout, impl.plan, *impl.kernels),
-        flips(*impl.kernels) {
+        layers(impl.plan, *impl.kernels, lanes) {
     first_layer.book(arena);
-    flips.book(impl.plan, arena);
-    const size_t quantised_offset = arena.book<int16_t>(quantised_width(impl.plan));
-    const size_t values_offset = arena.book<float>(impl.plan.value_floats);
+    layers.book(arena);
     const size_t numerics_offset = arena.book<double>(impl.layout.numerics.size());
     const size_t categories_offset = arena.book<uint32_t>(impl.layout.embeddings.size());
-    const size_t addends_offset = arena.book<kernels::Addend>(addend_count(impl.plan));
     arena.allocate();
     first_layer.take(arena);
-    flips.take(arena);
-    quantised = arena.part<int16_t>(quantised_offset);
-    values = arena.part<float>(values_offset);
+    layers.take(arena);
     numerics = arena.part<double>(numerics_offset);
     categories = arena.part<uint32_t>(categories_offset);
-    bind_steps(arena.part<kernels::Addend>(addends_offset));
-    bytes_of_steps = step_bytes(impl.plan);
   }
 
-  void bind_steps(kernels::Addend* addends);
   Status check(const Request& request) const noexcept;
-  void run_step(const BoundStep& bound) noexcept;
-  void run_dense(const BoundStep& bound) noexcept;
-  void run_dense_s8(const BoundStep& bound) noexcept;
-  template <typename Element>
-  void run_gemv(Gemv<Element>* gemv, const BoundStep& bound) noexcept;
+  Status check(const Candidate& candidate) const noexcept;
+  bool is_ours(const PreparedPart& part) const noexcept { return part.model_.impl_.get() == &impl; }
+  bool is_ready(const PreparedPart& part) const noexcept { return is_ours(part) && part.filled_; }
+  void reset_bytes() noexcept {
+    first_layer.reset_bytes();
+    layers.reset_bytes();
+  }
+  /// The first layer's sum of a candidate.
+  void put_together(const Candidate& candidate, float* sum) noexcept;
+  void read_scores(size_t lane, Scores& scores) const noexcept;
   Status fill_from_row(const Row& row, const formats::HistoryFile& history, const Communities* communities,
                        Request& request) noexcept;
 
   Model model;
   const ModelImpl& impl;
+  size_t lanes;
   Arena arena;
   FirstLayer first_layer;
-  Flips flips;
-  int16_t* quantised = nullptr;  // a dense layer's input, in the kernels' own format
-  float* values = nullptr;
+  Layers layers;
   double* numerics = nullptr;
   uint32_t* categories = nullptr;
-  std::vector<BoundStep> steps;
-  uint64_t bytes_of_steps = 0;
-  uint64_t bytes_of_flips = 0;  // in the latest score
 };
-
-void Session::State::bind_steps(kernels::Addend* addends) {
-  const Plan& plan = impl.plan;
-  for (const PlanStep& step : plan.steps) {
-    const Value& output = plan.values[step.output];
-    kernels::Epilogue epilogue{addends, step.addends.size(), step.leaky, step.slope, step.scale, step.shift};
-    for (const PlanAddend& addend : step.addends) {
-      *addends++ = {values + plan.values[addend.value].offset, addend.scale, addend.shift};
-    }
-    steps.push_back({&step, values + plan.values[step.input].offset, values + output.offset,
-                     plan.values[step.input].width, output.padded_width, epilogue});
-  }
-}
 
 Status Session::State::check(const Request& request) const noexcept {
   const Layout& layout = impl.layout;
@@ -137,52 +78,25 @@ Status Session::State::check(const Request& request) const noexcept {
   return Status::ok;
 }
 
-void Session::State::run_step(const BoundStep& bound) noexcept {
-  switch (bound.step->kind) {
-    case StepKind::activate:
-      impl.kernels->activate_f32(bound.input, bound.outputs, bound.epilogue, bound.output);
-      break;
-    case StepKind::dense:
-      run_dense(bound);
-      break;
-    case StepKind::flip:
-      bytes_of_flips += flips.run(*bound.step, bound.input, bound.inputs, bound.output, values);
-      break;
+Status Session::State::check(const Candidate& candidate) const noexcept {
+  if (candidate.tweet == nullptr || candidate.reader == nullptr) return Status::not_prepared;
+  if (!is_ready(*candidate.tweet) || !is_ready(*candidate.reader)) return Status::not_prepared;
+  return check(candidate.pair);
+}
+
+void Session::State::put_together(const Candidate& candidate, float* sum) noexcept {
+  const float* tweet = candidate.tweet->sum_.get();
+  const float* reader = candidate.reader->sum_.get();
+  for (uint64_t o = 0; o < impl.plan.stride; ++o) sum[o] = tweet[o] + reader[o];
+  first_layer.add_pair_part(candidate.pair, sum);
+}
+
+void Session::State::read_scores(size_t lane, Scores& scores) const noexcept {
+  const float* logits = layers.values(lane) + impl.plan.values[impl.plan.output].offset;
+  for (size_t i = 0; i < kTargets; ++i) {
+    scores.logits[i] = logits[i];
+    scores.probabilities[i] = features::sigmoid(logits[i]);
   }
-}
-
-void Session::State::run_dense(const BoundStep& bound) noexcept {
-  switch (bound.step->type) {
-    case fbs::ElementType::bf16:
-      run_gemv(impl.kernels->gemv_bf16, bound);
-      break;
-    case fbs::ElementType::f16:
-      run_gemv(impl.kernels->gemv_f16, bound);
-      break;
-    case fbs::ElementType::s8:
-      run_dense_s8(bound);
-      break;
-    default:
-      run_gemv(impl.kernels->gemv_f32, bound);
-      break;
-  }
-}
-
-template <typename Element>
-void Session::State::run_gemv(Gemv<Element>* gemv, const BoundStep& bound) noexcept {
-  const PlanStep& step = *bound.step;
-  gemv(static_cast<const Element*>(step.weights), step.panel, bound.inputs, bound.outputs, bound.input,
-       step.bias, bound.epilogue, bound.output);
-}
-
-void Session::State::run_dense_s8(const BoundStep& bound) noexcept {
-  const PlanStep& step = *bound.step;
-  const size_t padded = impl.plan.values[step.input].padded_width;
-  const size_t inputs = (bound.inputs + kernels::kQuad - 1) / kernels::kQuad * kernels::kQuad;
-  const float unit =
-      impl.kernels->quantize(bound.input, padded, kernels::activation_limit(inputs), quantised);
-  impl.kernels->gemv_s8(static_cast<const int8_t*>(step.weights), inputs, bound.outputs, quantised, unit,
-                        step.weights_scale, step.weights_sums, step.bias, bound.epilogue, bound.output);
 }
 
 Status Session::State::fill_from_row(const Row& row, const formats::HistoryFile& history,
@@ -208,7 +122,7 @@ Status Session::State::fill_from_row(const Row& row, const formats::HistoryFile&
   return Status::ok;
 }
 
-Session::Session(Model model) : state_(std::make_unique<State>(std::move(model))) {}
+Session::Session(Model model, size_t batch) : state_(std::make_unique<State>(std::move(model), batch)) {}
 Session::Session(Session&&) noexcept = default;
 Session& Session::operator=(Session&&) noexcept = default;
 Session::~Session() = default;
@@ -220,16 +134,57 @@ const Model& Session::model() const noexcept {
 Status Session::score(const Request& request, Scores& scores) noexcept {
   State& state = *state_;
   if (const Status status = state.check(request); status != Status::ok) return status;
-  state.first_layer.reset_bytes();
-  state.bytes_of_flips = 0;
-  state.first_layer.run(request, state.values);
-  for (const BoundStep& bound : state.steps) state.run_step(bound);
-  const float* logits = state.values + state.impl.plan.values[state.impl.plan.output].offset;
-  for (size_t i = 0; i < kTargets; ++i) {
-    scores.logits[i] = logits[i];
-    scores.probabilities[i] = features::sigmoid(logits[i]);
+  state.reset_bytes();
+  state.first_layer.run(request, state.layers.values(0));
+  state.layers.run(1);
+  state.read_scores(0, scores);
+  return Status::ok;
+}
+
+Status Session::prepare(const Request& request, PreparedTweet& tweet) noexcept {
+  State& state = *state_;
+  if (!state.is_ours(tweet)) return Status::not_prepared;
+  if (const Status status = state.check(request); status != Status::ok) return status;
+  state.first_layer.tweet_part(request, tweet.sum_.get());
+  tweet.filled_ = true;
+  return Status::ok;
+}
+
+Status Session::prepare(const Request& request, PreparedReader& reader) noexcept {
+  State& state = *state_;
+  if (!state.is_ours(reader)) return Status::not_prepared;
+  if (const Status status = state.check(request); status != Status::ok) return status;
+  state.first_layer.reader_part(request, reader.sum_.get());
+  reader.filled_ = true;
+  return Status::ok;
+}
+
+Status Session::score(std::span<const Candidate> candidates, std::span<Scores> scores) noexcept {
+  State& state = *state_;
+  if (scores.size() < candidates.size()) return Status::too_few_scores;
+  state.reset_bytes();
+  for (size_t begin = 0; begin < candidates.size(); begin += state.lanes) {
+    const std::span<const Candidate> group =
+        candidates.subspan(begin, std::min(state.lanes, candidates.size() - begin));
+    for (size_t lane = 0; lane < group.size(); ++lane) {
+      if (const Status status = state.check(group[lane]); status != Status::ok) return status;
+      state.put_together(group[lane], state.layers.values(lane));
+    }
+    state.layers.run(group.size());
+    for (size_t lane = 0; lane < group.size(); ++lane) state.read_scores(lane, scores[begin + lane]);
   }
   return Status::ok;
+}
+
+PreparedPart::PreparedPart(const Model& model)
+    : model_(model),
+      sum_(static_cast<float*>(
+          std::aligned_alloc(kernels::kAlignment, model.impl_->plan.stride * sizeof(float)))) {
+  if (sum_ == nullptr) throw std::bad_alloc();
+}
+
+void PreparedPart::Free::operator()(float* block) const noexcept {
+  std::free(block);
 }
 
 Status Session::score(const Row& row, const formats::HistoryFile& history, Scores& scores,
@@ -246,12 +201,12 @@ Status Session::request(const Row& row, const formats::HistoryFile& history, Req
 }
 
 uint64_t Session::bytes_read() const noexcept {
-  return state_->first_layer.bytes_read() + state_->bytes_of_flips + state_->bytes_of_steps;
+  return state_->first_layer.bytes_read() + state_->layers.bytes_read();
 }
 
 std::span<const float> Session::value(std::string_view name) const noexcept {
   for (const Value& value : state_->impl.plan.values) {
-    if (value.name == name) return {state_->values + value.offset, value.width};
+    if (value.name == name) return {state_->layers.values(0) + value.offset, value.width};
   }
   return {};
 }
@@ -272,6 +227,10 @@ std::string_view status_text(Status status) noexcept {
       return "the number of categories is not the layout's";
     case Status::category_out_of_range:
       return "a category is beyond its embedding's";
+    case Status::not_prepared:
+      return "a candidate's tweet or reader is missing, empty, or of another model";
+    case Status::too_few_scores:
+      return "fewer scores than candidates";
     case Status::layout_needs_request:
       return "the layout has features that rows and history do not give";
     case Status::layout_needs_communities:

@@ -7,5 +7,6 @@
 #include "kinglet/formats/history_file.h"
 #include "kinglet/formats/row_reader.h"
 #include "kinglet/model.h"
+#include "kinglet/prepared.h"
 #include "kinglet/request.h"
 #include "kinglet/session.h"

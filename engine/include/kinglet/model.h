@@ -54,6 +54,7 @@ class Model {
   uint32_t language_category(std::string_view language) const noexcept;
 
  private:
+  friend class PreparedPart;
   friend class Session;
   explicit Model(std::shared_ptr<const ModelImpl> impl) : impl_(std::move(impl)) {}
   std::shared_ptr<const ModelImpl> impl_;

@@ -48,6 +48,8 @@ enum class Status : uint8_t {
   wrong_category_count,
   category_out_of_range,
   layout_needs_request,      // the layout has features that a row and its history cannot give
+  not_prepared,              // a candidate's tweet or reader is missing, empty, or of another model
+  too_few_scores,            // fewer places than candidates
   layout_needs_communities,  // the layout has community features, and no communities were given
 };
 std::string_view status_text(Status status) noexcept;

@@ -7,6 +7,7 @@
 #include "kinglet/formats/history_file.h"
 #include "kinglet/formats/row.h"
 #include "kinglet/model.h"
+#include "kinglet/prepared.h"
 #include "kinglet/request.h"
 
 namespace kinglet {
@@ -16,7 +17,8 @@ namespace kinglet {
 /// model's and the history's constant pages. Not thread-safe: one session a thread. Movable.
 class Session {
  public:
-  explicit Session(Model model);
+  /// `batch`: how many candidates score(candidates, ...) takes at once; each takes some 60 KB of scratch.
+  explicit Session(Model model, size_t batch = 1);
   Session(Session&&) noexcept;
   Session& operator=(Session&&) noexcept;
   ~Session();
@@ -29,6 +31,15 @@ class Session {
   /// features, else ignored.
   Status score(const Row& row, const formats::HistoryFile& history, Scores& scores,
                const Communities* communities = nullptr) noexcept;
+
+  /// Keeps what the tweet of a request, or its reader, adds to the first layer. Allocates nothing.
+  Status prepare(const Request& request, PreparedTweet& tweet) noexcept;
+  Status prepare(const Request& request, PreparedReader& reader) noexcept;
+
+  /// Scores prepared tweets for prepared readers, up to `batch` per pass over the layers' weights: the bits
+  /// of score(request) one by one, were each request put together of its candidate's parts. `scores` has one
+  /// place a candidate. Stops at the first that is refused: the scores from there on are left as they were.
+  Status score(std::span<const Candidate> candidates, std::span<Scores> scores) noexcept;
 
   /// The request that score() makes of a row, for callers who keep or change it. Its spans point into the row
   /// and into this session: valid until the next call.

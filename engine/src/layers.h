@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "kinglet/kernels/kernels.h"
+
+#include "arena.h"
+#include "flips.h"
+#include "plan.h"
+
+namespace kinglet {
+
+/// The layers behind the first: runs a plan's steps, for one request or for several at once, whose weights
+/// are then read once. A request's values lie in a lane of its own; its bits do not depend on the others.
+/// Scratch for one session.
+class Layers {
+ public:
+  Layers(const Plan& plan, const kernels::KernelTable& kernels, size_t lanes)
+      : plan_(plan), kernels_(kernels), lanes_(lanes), flips_(kernels) {}
+  void book(Arena& arena);
+  void take(const Arena& arena);
+
+  /// The first layer's sum, where the caller puts it before run(), and all values behind it.
+  float* values(size_t lane) const noexcept { return values_ + lane * lane_floats_; }
+  /// Runs the steps of lanes 0 to `lanes` - 1.
+  void run(size_t lanes) noexcept;
+
+  /// Bytes of weights and columns read since the last reset.
+  uint64_t bytes_read() const noexcept { return bytes_read_; }
+  void reset_bytes() noexcept { bytes_read_ = 0; }
+
+ private:
+  /// A step with its vectors' addresses in one lane: what a kernel call takes.
+  struct BoundStep {
+    const PlanStep* step;
+    const float* input;
+    float* output;
+    size_t inputs;
+    size_t padded_inputs;
+    size_t outputs;
+    kernels::Epilogue epilogue;
+  };
+  /// Part of a dense step: outputs [begin, begin + outputs).
+  struct Part {
+    size_t begin;
+    size_t outputs;
+  };
+
+  void bind(size_t lane, kernels::Addend* addends);
+  void run_dense(size_t step, size_t lanes) noexcept;
+  void run_part(const BoundStep& bound, size_t lane, float unit, Part part) noexcept;
+  template <typename Element, typename Kernel>
+  void run_gemv(Kernel* gemv, const BoundStep& bound, const kernels::Epilogue& epilogue, Part part) noexcept;
+  int16_t* quantised(size_t lane) const noexcept { return quantised_ + lane * quantised_width_; }
+
+  const Plan& plan_;
+  const kernels::KernelTable& kernels_;
+  size_t lanes_;
+  Flips flips_;
+  size_t lane_floats_ = 0;
+  size_t quantised_width_ = 0;
+  uint64_t bytes_read_ = 0;
+  size_t values_offset_ = 0;
+  size_t quantised_offset_ = 0;
+  size_t units_offset_ = 0;
+  size_t addends_offset_ = 0;
+  float* values_ = nullptr;
+  int16_t* quantised_ = nullptr;  // dense layers' inputs, in the kernels' own format
+  float* units_ = nullptr;        // what one unit of them stands for, a lane each
+  std::vector<BoundStep> steps_;  // [lanes][steps of the plan]
+};
+
+}  // namespace kinglet
