@@ -77,8 +77,10 @@ class Figures:
     minimum = property(lambda self: min(self.minima))
 
     def over(self, other):
-        """The rounds' ratios of medians, and the ratio of the minima."""
-        return sorted(a / b for a, b in zip(self.medians, other.medians)), self.minimum / other.minimum
+        """Of the rounds' ratios of medians the median and the quartiles, and the ratio of the minima."""
+        ratios = sorted(a / b for a, b in zip(self.medians, other.medians))
+        quarter = len(ratios) // 4
+        return (statistics.median(ratios), ratios[quarter], ratios[-1 - quarter], self.minimum / other.minimum)
 
 
 def parsed():
@@ -186,9 +188,8 @@ def print_ratios(options, peers, figures):
         for peer in peers:
             cells = []
             for batch in (1, BATCH):
-                ratios, of_minima = figures[peer.name, batch].over(own)
-                cells.append(f"{statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})")
-                cells.append(f"{of_minima:.2f}")
+                median, low, high, of_minima = figures[peer.name, batch].over(own)
+                cells += [f"{median:.2f} ({low:.2f} to {high:.2f})", f"{of_minima:.2f}"]
             print(f"| {peer.name} | {' | '.join(cells)} |")
 
 
