@@ -33,4 +33,26 @@ struct SmallWorld {
   std::filesystem::path train, valid, score, history;
 };
 
+/// Sources' options with the world's validation rows for calibration; `layers` are folded.
+inline converter::ConvertOptions calibrated(const ModelSources& sources, const SmallWorld& world,
+                                            converter::Precision precision, uint32_t layers) {
+  converter::ConvertOptions options = sources.options();
+  options.precision = precision;
+  options.folded_layers = layers;
+  options.calibration.rows = {world.valid};
+  options.calibration.history = world.history;
+  options.calibration.frequent_bytes = uint64_t{1} << 16;
+  return options;
+}
+
+/// An invented network in 8 bits, two of its hidden layers folded, as `dir`/skeleton.kinglet.
+inline std::filesystem::path write_skeleton_model(const TempDir& dir, const SmallWorld& world,
+                                                  const synthetic::NetworkOptions& network,
+                                                  uint32_t vocabulary) {
+  const std::filesystem::path path = dir / "skeleton.kinglet";
+  const ModelSources sources = write_model_sources(dir, network, vocabulary);
+  converter::convert(calibrated(sources, world, converter::Precision::int8, 2), path);
+  return path;
+}
+
 }  // namespace kinglet::test

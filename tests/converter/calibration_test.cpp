@@ -1,0 +1,339 @@
+// Conversions with calibration rows: rows of frequent values, what they save and what they cost, the report,
+// and what is refused.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+
+#include "kinglet/converter/convert.h"
+#include "kinglet/features/encoding.h"
+#include "kinglet/formats/error.h"
+#include "kinglet/formats/row_reader.h"
+#include "kinglet/model.h"
+#include "kinglet/session.h"
+
+#include "support/small_world.h"
+
+namespace {
+
+using kinglet::Model;
+using kinglet::Scores;
+using kinglet::Session;
+using kinglet::Status;
+using kinglet::converter::CalibrationReport;
+using kinglet::converter::ConvertOptions;
+using kinglet::converter::Precision;
+using kinglet::features::Encoding;
+using kinglet::test::error_of;
+using kinglet::test::ModelSources;
+using kinglet::test::SmallWorld;
+using kinglet::test::TempDir;
+namespace fbs = kinglet::fbs;
+
+constexpr uint64_t kRows = 50;  // of the world's validation
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+struct Fixture {
+  Fixture() : world(dir, 4 * kRows), sources(kinglet::test::write_model_sources(dir, network(), 300)) {}
+
+  static kinglet::synthetic::NetworkOptions network() {
+    kinglet::synthetic::NetworkOptions network = kinglet::test::tiny_network();
+    network.hidden = 33;
+    return network;
+  }
+  ConvertOptions options(Precision precision, uint32_t layers = 0) const {
+    return kinglet::test::calibrated(sources, world, precision, layers);
+  }
+  CalibrationReport convert(const ConvertOptions& options) const {
+    const auto report = kinglet::converter::convert(options, path());
+    REQUIRE(report.calibration);
+    return *report.calibration;
+  }
+  Model model() const { return Model::open(path(), {.verify = true}); }
+  std::filesystem::path path() const { return dir / "m.kinglet"; }
+
+  /// The message of a conversion that is refused and leaves nothing behind.
+  std::string refused(const ConvertOptions& options) const {
+    const auto files = [&] { return std::distance(std::filesystem::directory_iterator(dir.path()), {}); };
+    const auto before = files();
+    const std::string message = error_of([&] { kinglet::converter::convert(options, path()); });
+    CHECK(files() == before);
+    return message;
+  }
+
+  TempDir dir;
+  SmallWorld world;
+  ModelSources sources;
+};
+
+/// A request without words, whose numbers are all 0 but one.
+struct OneNumber {
+  OneNumber(const Model& model, size_t numeric, double value)
+      : numerics(model.numeric_count()), categories(model.category_count()) {
+    numerics[numeric] = value;
+  }
+  void score(Session& session) const {
+    Scores scores;
+    REQUIRE(session.score({{}, numerics, 0, categories}, scores) == Status::ok);
+  }
+  std::vector<double> numerics;
+  std::vector<uint32_t> categories;
+};
+
+std::vector<float> value_of(Session& session, const OneNumber& request, const char* name) {
+  request.score(session);
+  const auto value = session.value(name);
+  return {value.begin(), value.end()};
+}
+
+struct FrequentValue {
+  size_t numeric;
+  double value;
+  uint64_t row;  // counted through all tables
+  const fbs::Numeric* feature;
+};
+
+std::vector<FrequentValue> frequent_values(const Model& model) {
+  std::vector<FrequentValue> all;
+  const auto& numerics = *model.file().header().layout()->numerics();
+  for (uint32_t i = 0; i < numerics.size(); ++i) {
+    const fbs::Numeric* numeric = numerics.Get(i);
+    if (numeric->table_values() == nullptr) continue;
+    for (uint32_t v = 0; v < numeric->table_values()->size(); ++v)
+      all.push_back({i, numeric->table_values()->Get(v), numeric->table_first_row() + v, numeric});
+  }
+  return all;
+}
+
+std::vector<float> encoded(double value) {
+  const Encoding encoding = Encoding::fourier();
+  std::vector<float> result(encoding.values());
+  encoding.encode(value, result.data());
+  return result;
+}
+
+/// A number that is not among the feature's frequent ones.
+double unusual(const FrequentValue& frequent) {
+  double value = 1'234.5;
+  for (const double known : *frequent.feature->table_values()) value += known == value ? 1 : 0;
+  return value;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "a frequent value's row is the sum of its encoded rows less those of 0, rounded once, and is added") {
+  const Fixture fixture;
+  fixture.convert(fixture.options(Precision::fp32));
+  const Model model = fixture.model();
+  const std::vector<float> at_zero = encoded(0);
+  const auto& rows = model.file().tensor("first_layer.rows", "test");
+  const uint64_t stride = rows.info->padded_columns();
+  Session session(model);
+  size_t compared = 0;
+  for (const FrequentValue& frequent : frequent_values(model)) {
+    CAPTURE(frequent.numeric);
+    CAPTURE(frequent.value);
+    const std::vector<float> at_value = encoded(frequent.value);
+    std::vector<double> sum(stride);
+    for (size_t k = 0; k < at_value.size(); ++k) {
+      const double weight = double{at_value[k]} - double{at_zero[k]};
+      const float* row = rows.f32() + (frequent.feature->first_row() + k) * stride;
+      for (size_t o = 0; o < stride; ++o) sum[o] += weight * double{row[o]};
+    }
+    const float* own = rows.f32() + frequent.row * stride;
+    for (size_t o = 0; o < stride; ++o) CHECK(own[o] == static_cast<float>(sum[o]));
+    // The tweet's embeddings join the tweet's numbers before they are added; alone stand the others'.
+    if (frequent.feature->scope() == fbs::Scope::tweet) continue;
+    const auto without = value_of(session, {model, frequent.numeric, 0}, "l1");
+    const auto with = value_of(session, {model, frequent.numeric, frequent.value}, "l1");
+    for (size_t o = 0; o < with.size(); ++o) CHECK(with[o] == without[o] + own[o]);
+    ++compared;
+  }
+  CHECK(compared > 10);
+}
+
+TEST_CASE("16-bit rows of frequent values lie within half a step of the exact sum, as 16 encoded ones do") {
+  const Fixture fixture;
+  ConvertOptions options = fixture.options(Precision::int8);
+  fixture.convert(options);
+  const std::string bytes = kinglet::test::read_file(fixture.path());
+  kinglet::test::write_file(fixture.dir / "with.kinglet", bytes);
+  options.calibration.frequent_bytes = 0;
+  fixture.convert(options);
+  const Model with = Model::open(fixture.dir / "with.kinglet", {.verify = true});
+  const Model without = fixture.model();
+  const float* own_step = with.file().tensor("frequent.rows.scale", "test").f32();
+  const float* step = with.file().tensor("feature.rows.scale", "test").f32();
+  const std::vector<float> at_zero = encoded(0);
+  Session a(with);
+  Session b(without);
+  size_t compared = 0;
+  for (const FrequentValue& frequent : frequent_values(with)) {
+    const OneNumber request(with, frequent.numeric, frequent.value);
+    const auto one_row = value_of(a, request, "l1");
+    const auto many_rows = value_of(b, request, "l1");
+    const std::vector<float> at_value = encoded(frequent.value);
+    double weights = 0;
+    for (size_t k = 0; k < at_value.size(); ++k)
+      weights += std::fabs(double{at_value[k]} - double{at_zero[k]});
+    for (size_t o = 0; o < one_row.size(); ++o) {
+      // Half a step a row, weighted; and what rounding to float makes of at most 16 terms.
+      const double bound = (double{own_step[o]} + weights * double{step[o]}) / 2 +
+                           0x1p-20 * (1 + std::fabs(double{one_row[o]}));
+      CHECK(std::fabs(double{one_row[o]} - double{many_rows[o]}) <= bound);
+    }
+    ++compared;
+  }
+  CHECK(compared > 10);
+}
+
+TEST_CASE("a frequent value reads one row, any other the rows of its encoding, 0 none") {
+  const Fixture fixture;
+  for (const uint32_t layers : {0, 1}) {  // 16-bit columns, of which every flip reads one
+    CAPTURE(layers);
+    fixture.convert(fixture.options(Precision::int8, layers));
+    const Model model = fixture.model();
+    const uint64_t row_bytes = 2 * model.file().tensor("first_layer.bias", "test").info->padded_columns();
+    const uint64_t column_bytes =
+        layers == 0 ? 0 : 2 * model.file().tensor("flips1.columns", "test").info->padded_columns();
+    Session session(model);
+    const auto read = [&](size_t numeric, double value) {
+      OneNumber(model, numeric, value).score(session);
+      const auto flips = session.value("flips1");
+      return session.bytes_read() - column_bytes * (flips.size() - static_cast<size_t>(std::count(
+                                                                       flips.begin(), flips.end(), 0.0F)));
+    };
+    const std::vector<FrequentValue> all = frequent_values(model);
+    REQUIRE(!all.empty());
+    for (const FrequentValue& frequent : all) {
+      const uint64_t nothing = read(frequent.numeric, 0);
+      CHECK(read(frequent.numeric, frequent.value) == nothing + row_bytes);
+      CHECK(read(frequent.numeric, unusual(frequent)) == nothing + 16 * row_bytes);
+    }
+  }
+}
+
+TEST_CASE("frequent rows keep to their bytes, most frequent first, and without any the tables are the same") {
+  const Fixture fixture;
+  ConvertOptions options = fixture.options(Precision::fp32);
+  std::map<uint32_t, uint64_t> counts;
+  for (const uint32_t layers : {0, 1, 2, 3}) {
+    CAPTURE(layers);
+    options = fixture.options(Precision::int8, layers);
+    options.calibration.frequent_bytes = 10'000;
+    const CalibrationReport report = fixture.convert(options);
+    const Model model = fixture.model();
+    const uint64_t length = model.file().tensor("frequent.rows", "test").bytes.size();
+    const uint64_t row = length / report.frequent_rows;
+    CHECK(length <= 10'000);
+    CHECK(length + row > 10'000);
+    counts[layers] = report.frequent_rows;
+  }
+  CHECK(counts[0] >= counts[1]);
+  CHECK(counts[2] > counts[3]);
+
+  options = fixture.options(Precision::fp32);
+  options.calibration.frequent_bytes = 0;
+  const CalibrationReport none = fixture.convert(options);
+  CHECK(none.frequent_rows == 0);
+  CHECK(none.folded_layers == 0);
+  const kinglet::formats::ModelFile calibrated(fixture.path());
+  kinglet::converter::convert(fixture.sources.options(), fixture.dir / "plain.kinglet");
+  const kinglet::formats::ModelFile plain(fixture.dir / "plain.kinglet");
+  REQUIRE(plain.tensors().size() == calibrated.tensors().size());
+  for (size_t i = 0; i < plain.tensors().size(); ++i)
+    CHECK(plain.tensors()[i].info->checksum_low() == calibrated.tensors()[i].info->checksum_low());
+}
+
+TEST_CASE("the report: layers, probabilities, bytes and flips of every row") {
+  const Fixture fixture;
+  const CalibrationReport fp32 = fixture.convert(fixture.options(Precision::fp32, 0));
+  CHECK(fp32.before.size() == kRows);
+  CHECK(fp32.layers.size() == 7);  // l1, projection, hidden1..4, logits
+  for (const auto& layer : fp32.layers) {
+    CAPTURE(layer.name);
+    CHECK(layer.rms <= 1e-6 * std::max(1.0, layer.magnitude));
+  }
+  for (const Precision precision : {Precision::bf16, Precision::fp16, Precision::int8, Precision::mixed}) {
+    CAPTURE(static_cast<int>(precision));
+    const CalibrationReport report = fixture.convert(fixture.options(precision, 2));
+    CHECK(report.folded_layers == 2);
+    CHECK(report.before == fp32.before);
+    CHECK(report.after.size() == kRows);
+    CHECK(report.after != report.before);
+    CHECK(report.layers.front().name == "l1");
+    CHECK(report.layers.back().name == "logits");
+    CHECK(report.layers.back().rms > 0);
+    CHECK(report.layers.back().rms < 0.01 * report.layers.back().magnitude);
+    CHECK(report.layers.back().largest >= report.layers.back().rms);
+    CHECK(report.bytes_mean > 0);
+    CHECK(report.bytes_mean < fp32.bytes_mean);
+    CHECK(static_cast<double>(report.bytes_p99) >= report.bytes_mean);
+    for (const double flips : report.flips) {
+      CHECK(flips > 0);
+      CHECK(flips <= 33.0 / 2);
+    }
+  }
+}
+
+TEST_CASE("what is folded is chosen where nothing is said, and fewer rows are taken where asked for") {
+  const Fixture fixture;
+  ConvertOptions options = fixture.options(Precision::int8);
+  options.folded_layers = std::nullopt;
+  options.calibration.maximum_rows = 7;
+  const CalibrationReport report = fixture.convert(options);
+  CHECK(report.before.size() == 7);
+  CHECK(report.folded_layers <= 3);
+  const std::string text = fixture.model().file().header().provenance()->options()->str();
+  CHECK(contains(text, "calibrate-rows=7 frequent-bytes=65536 fold=" + std::to_string(report.folded_layers)));
+}
+
+TEST_CASE("the same rows give the same bytes") {
+  const Fixture fixture;
+  for (const Precision precision : {Precision::fp32, Precision::int8, Precision::bf16}) {
+    fixture.convert(fixture.options(precision, 2));
+    const std::string first = kinglet::test::read_file(fixture.path());
+    fixture.convert(fixture.options(precision, 2));
+    CHECK(kinglet::test::read_file(fixture.path()) == first);
+    CHECK(!contains(first, fixture.dir.path().string()));
+  }
+}
+
+TEST_CASE("calibrations that cannot be made are refused by name, and leave no file behind") {
+  const Fixture fixture;
+  const ConvertOptions good = fixture.options(Precision::int8, 1);
+  const auto refused = [&](const auto& change) {
+    ConvertOptions options = good;
+    change(options);
+    return fixture.refused(options);
+  };
+  CHECK(contains(refused([](ConvertOptions& o) { o.calibration = {}; }), "--fold: needs calibration rows"));
+  CHECK(contains(refused([](ConvertOptions& o) { o.folded_layers = 4; }), "--fold: expected 0 to 3 layers"));
+  CHECK(contains(refused([](ConvertOptions& o) { o.calibration.history.clear(); }),
+                 "--calibrate: needs the history"));
+  CHECK(contains(refused([](ConvertOptions& o) { o.calibration.maximum_rows = 0; }),
+                 "--calibrate-rows: expected at least one row"));
+
+  kinglet::test::write_file(fixture.dir / "empty", "");
+  kinglet::test::write_file(fixture.dir / "wrong", "not a row\n");
+  kinglet::test::write_file(fixture.dir / "blank", "\n\n");
+  CHECK(contains(refused([&](ConvertOptions& o) { o.calibration.rows = {fixture.dir / "nowhere"}; }),
+                 "nowhere: "));
+  CHECK(
+      contains(refused([&](ConvertOptions& o) { o.calibration.rows = {fixture.dir / "empty"}; }), "empty: "));
+  CHECK(contains(refused([&](ConvertOptions& o) { o.calibration.rows = {fixture.dir / "wrong"}; }),
+                 "wrong: line 1: "));
+  CHECK(contains(refused([&](ConvertOptions& o) { o.calibration.rows = {fixture.dir / "blank"}; }),
+                 "blank: line 1: "));
+  CHECK(contains(refused([&](ConvertOptions& o) { o.calibration.history = fixture.dir / "nowhere"; }),
+                 "nowhere: cannot open"));
+  CHECK(contains(refused([&](ConvertOptions& o) { o.calibration.history = fixture.dir / "wrong"; }),
+                 "wrong: "));
+  kinglet::converter::convert(fixture.sources.options(), fixture.dir / "model");
+  CHECK(contains(refused([&](ConvertOptions& o) { o.calibration.history = fixture.dir / "model"; }),
+                 "model: "));
+}
