@@ -132,6 +132,10 @@ void add_convert(CLI::App& app) {
                    "Bytes for rows of frequent numbers [8M]")
       ->transform(CLI::AsSizeValue(false))
       ->needs(rows);
+  verb->add_option("--token-bytes", options.calibration.token_bytes,
+                   "Bytes for rows of frequent tokens, with --sketch-norm tweet [32M]")
+      ->transform(CLI::AsSizeValue(false))
+      ->needs(rows);
   verb->add_option("--fold", options.folded_layers,
                    "Hidden layers to fold into the first, 0 to 3 [what reads the fewest bytes]")
       ->check(CLI::Range(0, 3))

@@ -115,6 +115,29 @@ FrequentValues frequent_values(const std::vector<StoredRequest>& requests, size_
   return frequent;
 }
 
+std::vector<FrequentToken> frequent_tokens(const std::vector<StoredRequest>& requests,
+                                           std::span<const uint16_t> codes, SketchShape sketch,
+                                           uint64_t budget, uint64_t row_bytes) {
+  std::map<uint32_t, uint64_t> counts;
+  for (const StoredRequest& request : requests) {
+    for (size_t t = 1; t + 1 < request.tokens.size(); ++t) {
+      const uint64_t first = uint64_t{request.tokens[t]} * sketch.depth;
+      if (first < codes.size() && codes[first] != formats::kNoCode) ++counts[request.tokens[t]];
+    }
+  }
+  std::vector<std::pair<uint32_t, uint64_t>> by_count(counts.begin(), counts.end());
+  std::stable_sort(by_count.begin(), by_count.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  by_count.resize(std::min<uint64_t>(by_count.size(), budget / row_bytes));
+  std::vector<FrequentToken> tokens;
+  for (const auto& [token, count] : by_count) {
+    tokens.push_back({token, {}});
+    for (uint32_t d = 0; d < sketch.depth; ++d)
+      tokens.back().rows.push_back(d * sketch.width + codes[uint64_t{token} * sketch.depth + d]);
+  }
+  return tokens;
+}
+
 Sides find_sides(const Model& reference, const std::vector<StoredRequest>& requests,
                  const ProgressFn& progress) {
   // The fp32 plan's values whose signs are those of the layers' sums.
@@ -144,13 +167,19 @@ Sides find_sides(const Model& reference, const std::vector<StoredRequest>& reque
   return sides;
 }
 
-ActiveRows count_active_rows(const std::vector<StoredRequest>& requests, const FrequentValues& frequent,
+ActiveRows count_active_rows(const std::vector<StoredRequest>& requests, const Frequent& frequent,
                              std::span<const uint16_t> codes, SketchShape sketch, size_t encoded_values) {
   ActiveRows total;
   std::set<uint32_t> distinct;
+  std::set<uint32_t> with_rows;
+  for (const FrequentToken& token : frequent.tokens) with_rows.insert(token.token);
   for (const StoredRequest& request : requests) {
     distinct.clear();
     for (size_t t = 1; t + 1 < request.tokens.size(); ++t) {
+      if (with_rows.contains(request.tokens[t])) {
+        ++total.tokens;
+        continue;
+      }
       const uint64_t first = uint64_t{request.tokens[t]} * sketch.depth;
       for (uint32_t d = 0; first + d < codes.size() && d < sketch.depth; ++d) {
         if (codes[first + d] != formats::kNoCode) distinct.insert(d * sketch.width + codes[first + d]);
@@ -160,13 +189,13 @@ ActiveRows count_active_rows(const std::vector<StoredRequest>& requests, const F
     total.features += std::popcount(request.flags) + static_cast<int>(request.categories.size());
     for (size_t i = 0; i < request.numerics.size(); ++i) {
       const double value = request.numerics[i];
-      const bool own =
-          i < frequent.size() && std::binary_search(frequent[i].begin(), frequent[i].end(), value);
+      const bool own = i < frequent.values.size() &&
+                       std::binary_search(frequent.values[i].begin(), frequent.values[i].end(), value);
       if (value != 0) total.features += own ? 1.0 : static_cast<double>(encoded_values);
     }
   }
   const double count = requests.empty() ? 1 : static_cast<double>(requests.size());
-  return {total.sketch / count, total.features / count};
+  return {total.sketch / count, total.tokens / count, total.features / count};
 }
 
 size_t choose_layers(const Sides& sides, const ActiveRows& rows, const NarrowTypes& types, uint64_t hidden) {
@@ -174,7 +203,8 @@ size_t choose_layers(const Sides& sides, const ActiveRows& rows, const NarrowTyp
   const auto sketch = static_cast<double>(formats::element_bytes(types.sketch));
   const auto features = static_cast<double>(formats::element_bytes(types.features));
   const auto dense = static_cast<double>(formats::element_bytes(types.hidden));
-  const double block = (rows.sketch * sketch + rows.features * features) * width;
+  const double tokens = types.sketch == fbs::ElementType::s8 ? sizeof(int16_t) : sketch;
+  const double block = (rows.sketch * sketch + rows.tokens * tokens + rows.features * features) * width;
   size_t best = 0;
   double fewest = 2 * block + 3 * dense * width * width;
   for (size_t layers = 1; layers <= kFoldable; ++layers) {

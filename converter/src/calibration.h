@@ -38,6 +38,12 @@ std::vector<StoredRequest> read_requests(const Model& model, const CalibrationOp
 FrequentValues frequent_values(const std::vector<StoredRequest>& requests, size_t numerics, uint64_t budget,
                                uint64_t row_bytes);
 
+/// The tokens with codes that stand most often in the requests, as many as `budget` bytes hold rows of
+/// `row_bytes`.
+std::vector<FrequentToken> frequent_tokens(const std::vector<StoredRequest>& requests,
+                                           std::span<const uint16_t> codes, SketchShape sketch,
+                                           uint64_t budget, uint64_t row_bytes);
+
 /// How the first three hidden layers' units behave on the requests.
 struct Sides {
   UsualSides usual;
@@ -49,9 +55,10 @@ Sides find_sides(const Model& reference, const std::vector<StoredRequest>& reque
 /// Active rows a request: those of the sketch, and those of all other features.
 struct ActiveRows {
   double sketch = 0;
+  double tokens = 0;  // rows of whole tokens
   double features = 0;
 };
-ActiveRows count_active_rows(const std::vector<StoredRequest>& requests, const FrequentValues& frequent,
+ActiveRows count_active_rows(const std::vector<StoredRequest>& requests, const Frequent& frequent,
                              std::span<const uint16_t> codes, SketchShape sketch, size_t encoded_values);
 
 /// How many layers to fold, so that a request reads the fewest bytes of rows, columns and dense weights.

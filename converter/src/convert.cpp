@@ -162,7 +162,7 @@ Sources read_sources(const ConvertOptions& options) {
 
 /// What calibration decides; by default nothing.
 struct Choices {
-  FrequentValues frequent;
+  Frequent frequent;
   Sides sides;
   size_t layers = 0;  // folded
 };
@@ -222,9 +222,17 @@ Choices choose(const Reference& reference, const Sources& sources, const Convert
                const ProgressFn& progress) {
   const NarrowTypes types = types_of(options.precision);
   const auto find_frequent = [&](uint64_t columns) {
-    return frequent_values(reference.requests, reference.model.numeric_count(),
-                           options.calibration.frequent_bytes,
-                           columns * formats::element_bytes(types.features));
+    Frequent frequent;
+    frequent.values =
+        frequent_values(reference.requests, reference.model.numeric_count(),
+                        options.calibration.frequent_bytes, columns * formats::element_bytes(types.features));
+    frequent.vocabulary = sources.codes.size() / sources.sketch.depth;
+    if (options.features.sketch_norm != fbs::SketchNorm::tweet) return frequent;
+    const uint64_t element =
+        types.sketch == fbs::ElementType::s8 ? sizeof(int16_t) : formats::element_bytes(types.sketch);
+    frequent.tokens = frequent_tokens(reference.requests, sources.codes, sources.sketch,
+                                      options.calibration.token_bytes, columns * element);
+    return frequent;
   };
   Choices choices;
   choices.frequent = find_frequent(dense_columns(reference.model));
@@ -243,7 +251,8 @@ CalibrationReport compare_with(const Reference& reference, formats::ModelFileWri
   const formats::ModelFileWriter::Image image = writer.image();
   const Model model = Model::from_memory(image.bytes, "the converted model");
   CalibrationReport report = compare(model, reference.model, network, reference.requests, progress);
-  report.frequent_rows = count_of(choices.frequent);
+  report.frequent_rows = count_of(choices.frequent.values);
+  report.token_rows = choices.frequent.tokens.size();
   report.folded_layers = static_cast<uint32_t>(choices.layers);
   report.flips = choices.sides.flips;
   return report;

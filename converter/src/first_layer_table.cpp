@@ -102,6 +102,14 @@ std::vector<double> FirstLayerTable::frequent_rows(const InputLayout& layout,
   return rows;
 }
 
+std::vector<double> FirstLayerTable::sums(const std::vector<std::vector<uint32_t>>& groups) const {
+  std::vector<double> result(groups.size() * stride_);
+  for (size_t g = 0; g < groups.size(); ++g) {
+    for (const uint32_t row : groups[g]) add_row(row, 1, result.data() + g * stride_);
+  }
+  return result;
+}
+
 void add_frequent_values(const FrequentValues& frequent, uint64_t first_row, fbs::FeatureLayoutT& layout) {
   for (size_t i = 0; i < frequent.size(); ++i) {
     if (frequent[i].empty()) continue;

@@ -12,6 +12,19 @@ namespace kinglet::converter {
 /// Values of numeric features that get a row of their own: [numeric of the layout][ascending values].
 using FrequentValues = std::vector<std::vector<double>>;
 
+/// A token that gets a row of its own, and the sketch's rows (one a depth) that it stands for.
+struct FrequentToken {
+  uint32_t token = 0;
+  std::vector<uint32_t> rows;
+};
+
+/// What rows of its own go to.
+struct Frequent {
+  FrequentValues values;
+  std::vector<FrequentToken> tokens;  // only with one norm a tweet
+  uint64_t vocabulary = 0;            // tokens of the codebook
+};
+
 /// The first layer in double: l1 and projection side by side, each padded with zeros to whole panels, the
 /// whole to whole byte lanes. Row r of the table holds column r of both; an embedding's category is one row,
 /// multiplied through the columns that read it. The bias holds every numeric feature at 0.
@@ -31,6 +44,9 @@ class FirstLayerTable {
   /// Rows that stand for numeric features at their frequent values, one behind the other: what the value's
   /// encoded rows add beyond those of 0.
   std::vector<double> frequent_rows(const InputLayout& layout, const FrequentValues& frequent) const;
+
+  /// The sum of each group's rows, one behind the other.
+  std::vector<double> sums(const std::vector<std::vector<uint32_t>>& groups) const;
 
  private:
   void fill_block(const Linear& linear, const Network& network, const InputLayout& layout, uint64_t column);

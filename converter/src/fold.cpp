@@ -30,17 +30,19 @@ std::unique_ptr<fbs::PlanT> dense_plan(uint64_t hidden, uint64_t block_width) {
 }  // namespace
 
 std::unique_ptr<fbs::PlanT> fold_dense_f32(const Network& network, InputLayout& layout,
-                                           const FrequentValues& frequent, TensorPack& pack) {
+                                           const Frequent& frequent, TensorPack& pack) {
   const FirstLayerTable table(network, layout);
   const uint64_t padded = table.block();
   auto plan = dense_plan(network.hidden(), padded);
   plan->rows = "first_layer.rows";
   std::vector<double> rows(table.values().begin(), table.values().end());
-  const std::vector<double> more = table.frequent_rows(layout, frequent);
+  const std::vector<double> more = table.frequent_rows(layout, frequent.values);
   rows.insert(rows.end(), more.begin(), more.end());
-  add_frequent_values(frequent, table.rows(), *layout.layout);
+  add_frequent_values(frequent.values, table.rows(), *layout.layout);
   pack.add_vector(plan->bias, table.bias(), table.stride());
   pack.add_rows(plan->rows, fbs::ElementType::f32, rows, table.stride());
+  add_token_rows(table, frequent, table.rows() + count_of(frequent.values), fbs::ElementType::f32,
+                 *layout.layout, *plan, pack);
 
   pack.add_vector("hidden1.scale", network.norms[0].scale, padded);
   pack.add_vector("hidden1.shift", network.norms[0].shift, padded);
@@ -54,7 +56,7 @@ std::unique_ptr<fbs::PlanT> fold_dense_f32(const Network& network, InputLayout& 
 }
 
 std::unique_ptr<fbs::PlanT> fold_dense_narrow(const Network& network, InputLayout& layout,
-                                              const FrequentValues& frequent, const NarrowTypes& types,
+                                              const Frequent& frequent, const NarrowTypes& types,
                                               TensorPack& pack) {
   const FirstLayerTable table(network, layout);
   const uint64_t padded = table.block();

@@ -213,8 +213,8 @@ uint64_t skeleton_columns(uint64_t hidden, size_t layers) {
 }
 
 std::unique_ptr<fbs::PlanT> fold_skeleton(const Network& network, InputLayout& layout,
-                                          const FrequentValues& frequent, const UsualSides& usual,
-                                          size_t layers, const NarrowTypes& types, TensorPack& pack) {
+                                          const Frequent& frequent, const UsualSides& usual, size_t layers,
+                                          const NarrowTypes& types, TensorPack& pack) {
   const FirstLayerTable dense(network, layout);
   const Skeleton skeleton(network, dense, usual, layers);
   auto plan = std::make_unique<fbs::PlanT>();

@@ -119,6 +119,24 @@ void TensorPack::add_rows(const std::string& name, fbs::ElementType type, std::s
   }
 }
 
+void TensorPack::add_sums_s16(const std::string& name, const std::string& source,
+                              const std::vector<std::vector<uint32_t>>& groups, uint64_t columns) {
+  size_t number = 0;
+  while (infos_.at(number)->name != source) ++number;
+  const auto* rows = reinterpret_cast<const int8_t*>(bytes_[number].data());
+  std::vector<int16_t> sums(groups.size() * columns);
+  for (size_t g = 0; g < groups.size(); ++g) {
+    for (const uint32_t row : groups[g]) {
+      for (uint64_t c = 0; c < columns; ++c) sums[g * columns + c] += rows[row * columns + c];
+    }
+  }
+  add(name, fbs::ElementType::s16, {groups.size(), columns}, std::as_bytes(std::span(sums)));
+}
+
+void TensorPack::add_numbers(const std::string& name, std::span<const int32_t> numbers) {
+  add(name, fbs::ElementType::s32, {numbers.size()}, std::as_bytes(numbers));
+}
+
 void TensorPack::add_quads(const std::string& name, std::span<const double> values, uint64_t outputs,
                            uint64_t inputs, uint32_t panel) {
   constexpr uint64_t kQuad = kernels::kQuad;

@@ -24,6 +24,12 @@ class TensorPack {
   /// the column's largest magnitude over 127 or 32767.
   void add_rows(const std::string& name, fbs::ElementType type, std::span<const double> values,
                 uint64_t columns);
+  /// 16-bit rows of shape [groups, columns]: the exact sum of each group's rows of the 8-bit tensor `source`,
+  /// whose scale is theirs. A group has at most 258 rows.
+  void add_sums_s16(const std::string& name, const std::string& source,
+                    const std::vector<std::vector<uint32_t>>& groups, uint64_t columns);
+  /// 32-bit integers.
+  void add_numbers(const std::string& name, std::span<const int32_t> numbers);
   /// A [outputs][inputs] matrix in 8 bits, as [outputs / panel][inputs / 4][panel][4], and beside it
   /// `name`.scale, an output each, and `name`.sums.
   void add_quads(const std::string& name, std::span<const double> values, uint64_t outputs, uint64_t inputs,

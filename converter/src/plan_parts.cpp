@@ -68,7 +68,7 @@ std::unique_ptr<fbs::StepT> hidden_step(const std::string& name, const std::stri
   return step;
 }
 
-void add_first_layer(const FirstLayerTable& table, InputLayout& layout, const FrequentValues& frequent,
+void add_first_layer(const FirstLayerTable& table, InputLayout& layout, const Frequent& frequent,
                      const NarrowTypes& types, fbs::PlanT& plan, TensorPack& pack) {
   const uint64_t sketch_rows = uint64_t{layout.layout->sketch->depth} * layout.layout->sketch->width;
   plan.bias = "first_layer.bias";
@@ -79,10 +79,38 @@ void add_first_layer(const FirstLayerTable& table, InputLayout& layout, const Fr
   pack.add_rows("feature.rows", types.features, table.values().subspan(sketch_rows * table.stride()),
                 table.stride());
   add_more_rows(plan, "feature.rows", types.features);
-  if (count_of(frequent) == 0) return;
-  pack.add_rows("frequent.rows", types.features, table.frequent_rows(layout, frequent), table.stride());
-  add_more_rows(plan, "frequent.rows", types.features);
-  add_frequent_values(frequent, table.rows(), *layout.layout);
+  const uint64_t values = count_of(frequent.values);
+  if (values != 0) {
+    pack.add_rows("frequent.rows", types.features, table.frequent_rows(layout, frequent.values),
+                  table.stride());
+    add_more_rows(plan, "frequent.rows", types.features);
+    add_frequent_values(frequent.values, table.rows(), *layout.layout);
+  }
+  add_token_rows(table, frequent, table.rows() + values, types.sketch, *layout.layout, plan, pack);
+}
+
+void add_token_rows(const FirstLayerTable& table, const Frequent& frequent, uint64_t first_row,
+                    fbs::ElementType sketch, fbs::FeatureLayoutT& layout, fbs::PlanT& plan,
+                    TensorPack& pack) {
+  if (frequent.tokens.empty()) return;
+  constexpr const char* kRows = "token.rows";
+  std::vector<int32_t> numbers(frequent.vocabulary, -1);
+  std::vector<std::vector<uint32_t>> groups;
+  for (const FrequentToken& token : frequent.tokens) {
+    numbers[token.token] = static_cast<int32_t>(groups.size());
+    groups.push_back(token.rows);
+  }
+  plan.more_rows.push_back(std::make_unique<fbs::MoreRowsT>());
+  plan.more_rows.back()->rows = kRows;
+  if (sketch == fbs::ElementType::s8) {
+    pack.add_sums_s16(kRows, plan.rows, groups, table.stride());
+    plan.more_rows.back()->scale = plan.rows_scale;
+  } else {
+    pack.add_rows(kRows, sketch, table.sums(groups), table.stride());
+  }
+  pack.add_numbers("token.numbers", numbers);
+  layout.sketch->token_rows = "token.numbers";
+  layout.sketch->token_first_row = first_row;
 }
 
 bool is_integer(fbs::ElementType type) {

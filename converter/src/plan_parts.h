@@ -39,8 +39,12 @@ void make_leaky(fbs::StepT& step);
 void normalise(fbs::StepT& step, const Norm& norm, uint64_t padded, TensorPack& pack);
 
 /// The first layer's tables by feature: sketch, all others, frequent values.
-void add_first_layer(const FirstLayerTable& table, InputLayout& layout, const FrequentValues& frequent,
+void add_first_layer(const FirstLayerTable& table, InputLayout& layout, const Frequent& frequent,
                      const NarrowTypes& types, fbs::PlanT& plan, TensorPack& pack);
+/// Rows that stand for all of a token's sketch rows, numbered from `first_row` on: of 8-bit rows the exact
+/// sum in 16 bits, of floats the sum in double, rounded once.
+void add_token_rows(const FirstLayerTable& table, const Frequent& frequent, uint64_t first_row,
+                    fbs::ElementType sketch, fbs::FeatureLayoutT& layout, fbs::PlanT& plan, TensorPack& pack);
 /// Rows behind those that the plan has.
 void add_more_rows(fbs::PlanT& plan, const std::string& name, fbs::ElementType type);
 /// A layer of floats.

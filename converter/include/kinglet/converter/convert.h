@@ -31,6 +31,7 @@ struct CalibrationOptions {
   std::filesystem::path history;
   uint64_t maximum_rows = 20'000;               // the first of them are taken
   uint64_t frequent_bytes = uint64_t{8} << 20;  // for rows of frequent numeric values
+  uint64_t token_bytes = uint64_t{32} << 20;    // for rows of frequent tokens, with one norm a tweet
 };
 
 struct ConvertOptions {
@@ -69,6 +70,7 @@ struct CalibrationReport {
   double bytes_mean = 0;  // of the model, that a row reads
   uint64_t bytes_p99 = 0;
   uint64_t frequent_rows = 0;  // numeric values with a row of their own
+  uint64_t token_rows = 0;     // tokens with a row of their own
   uint32_t folded_layers = 0;
   /// Units off their usual side of 0, a row, in each of the first three hidden layers.
   std::array<double, 3> flips{};
