@@ -52,7 +52,7 @@ struct Avx2 {
   KINGLET_INLINE void store_ints(int32_t* to, Ints values) {
     _mm256_store_si256(reinterpret_cast<__m256i*>(to), values);
   }
-  KINGLET_INLINE PairWeight pair_weight(uint32_t a, uint32_t b) {
+  KINGLET_INLINE PairWeight pair_weight(int32_t a, int32_t b) {
     return _mm256_set1_epi16(static_cast<int16_t>(a | b << 8));
   }
   KINGLET_INLINE void add_pair(Shorts& first, Shorts& second, __m256i a, __m256i b, PairWeight weight) {
@@ -69,8 +69,8 @@ struct Avx2 {
     return _mm256_cvtepi8_epi16(_mm_load_si128(reinterpret_cast<const __m128i*>(from)));
   }
   using WideWeight = __m256i;
-  KINGLET_INLINE WideWeight wide_weight(uint32_t a, uint32_t b) {
-    return _mm256_set1_epi32(static_cast<int32_t>(a | b << 16));
+  KINGLET_INLINE WideWeight wide_weight(int32_t a, int32_t b) {
+    return _mm256_set1_epi32((a & 0xFFFF) | b * 0x1'0000);
   }
   KINGLET_INLINE void add_wide_pair(Ints& first, Ints& second, Shorts a, Shorts b, WideWeight weight) {
     first = _mm256_add_epi32(first, _mm256_madd_epi16(weight, _mm256_unpacklo_epi16(a, b)));

@@ -45,7 +45,7 @@ struct Avx512 {
   KINGLET_INLINE Ints load_ints(const int32_t* from) { return _mm512_load_si512(from); }
   KINGLET_INLINE Batch to_float(const int32_t* from) { return _mm512_cvtepi32_ps(load_ints(from)); }
   KINGLET_INLINE void store_ints(int32_t* to, Ints values) { _mm512_store_si512(to, values); }
-  KINGLET_INLINE PairWeight pair_weight(uint32_t a, uint32_t b) {
+  KINGLET_INLINE PairWeight pair_weight(int32_t a, int32_t b) {
     return _mm512_set1_epi16(static_cast<int16_t>(a | b << 8));
   }
   KINGLET_INLINE void add_pair(Shorts& first, Shorts& second, __m512i a, __m512i b, PairWeight weight) {
@@ -62,8 +62,8 @@ struct Avx512 {
     return _mm512_cvtepi8_epi16(_mm256_load_si256(reinterpret_cast<const __m256i*>(from)));
   }
   using WideWeight = __m512i;
-  KINGLET_INLINE WideWeight wide_weight(uint32_t a, uint32_t b) {
-    return _mm512_set1_epi32(static_cast<int32_t>(a | b << 16));
+  KINGLET_INLINE WideWeight wide_weight(int32_t a, int32_t b) {
+    return _mm512_set1_epi32((a & 0xFFFF) | b * 0x1'0000);
   }
   KINGLET_INLINE void add_wide_pair(Ints& first, Ints& second, Shorts a, Shorts b, WideWeight weight) {
     first = _mm512_add_epi32(first, _mm512_madd_epi16(weight, _mm512_unpacklo_epi16(a, b)));

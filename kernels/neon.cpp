@@ -44,7 +44,7 @@ struct Neon {
   KINGLET_INLINE Ints load_ints(const int32_t* from) { return vld1q_s32(from); }
   KINGLET_INLINE Batch to_float(const int32_t* from) { return vcvtq_f32_s32(vld1q_s32(from)); }
   KINGLET_INLINE void store_ints(int32_t* to, Ints values) { vst1q_s32(to, values); }
-  KINGLET_INLINE PairWeight pair_weight(uint32_t a, uint32_t b) {
+  KINGLET_INLINE PairWeight pair_weight(int32_t a, int32_t b) {
     return {vdup_n_s8(static_cast<int8_t>(a)), vdup_n_s8(static_cast<int8_t>(b))};
   }
   KINGLET_INLINE void add_pair(Shorts& first, Shorts& second, int8x16_t a, int8x16_t b, PairWeight weight) {
@@ -58,7 +58,7 @@ struct Neon {
     int16x4_t a;
     int16x4_t b;
   };
-  KINGLET_INLINE WideWeight wide_weight(uint32_t a, uint32_t b) {
+  KINGLET_INLINE WideWeight wide_weight(int32_t a, int32_t b) {
     return {vdup_n_s16(static_cast<int16_t>(a)), vdup_n_s16(static_cast<int16_t>(b))};
   }
   KINGLET_INLINE void add_wide_pair(Ints& first, Ints& second, Shorts a, Shorts b, WideWeight weight) {

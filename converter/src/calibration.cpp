@@ -191,20 +191,24 @@ ActiveRows count_active_rows(const std::vector<StoredRequest>& requests, const F
       const double value = request.numerics[i];
       const bool own = i < frequent.values.size() &&
                        std::binary_search(frequent.values[i].begin(), frequent.values[i].end(), value);
-      if (value != 0) total.features += own ? 1.0 : static_cast<double>(encoded_values);
+      if (value == 0) continue;
+      (own ? total.features : total.encoded) += own ? 1.0 : static_cast<double>(encoded_values);
     }
   }
   const double count = requests.empty() ? 1 : static_cast<double>(requests.size());
-  return {total.sketch / count, total.tokens / count, total.features / count};
+  return {total.sketch / count, total.tokens / count, total.encoded / count, total.features / count};
 }
 
 size_t choose_layers(const Sides& sides, const ActiveRows& rows, const NarrowTypes& types, uint64_t hidden) {
   const auto width = static_cast<double>(hidden);
   const auto sketch = static_cast<double>(formats::element_bytes(types.sketch));
+  const auto encoded = static_cast<double>(formats::element_bytes(types.encoded));
   const auto features = static_cast<double>(formats::element_bytes(types.features));
   const auto dense = static_cast<double>(formats::element_bytes(types.hidden));
   const double tokens = types.sketch == fbs::ElementType::s8 ? sizeof(int16_t) : sketch;
-  const double block = (rows.sketch * sketch + rows.tokens * tokens + rows.features * features) * width;
+  const double block =
+      (rows.sketch * sketch + rows.tokens * tokens + rows.encoded * encoded + rows.features * features) *
+      width;
   size_t best = 0;
   double fewest = 2 * block + 3 * dense * width * width;
   for (size_t layers = 1; layers <= kFoldable; ++layers) {

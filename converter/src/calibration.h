@@ -55,8 +55,9 @@ Sides find_sides(const Model& reference, const std::vector<StoredRequest>& reque
 /// Active rows a request: those of the sketch, and those of all other features.
 struct ActiveRows {
   double sketch = 0;
-  double tokens = 0;  // rows of whole tokens
-  double features = 0;
+  double tokens = 0;    // rows of whole tokens
+  double encoded = 0;   // of numbers' encoded values
+  double features = 0;  // of flags, embeddings and frequent values
 };
 ActiveRows count_active_rows(const std::vector<StoredRequest>& requests, const Frequent& frequent,
                              std::span<const uint16_t> codes, SketchShape sketch, size_t encoded_values);

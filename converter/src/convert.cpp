@@ -30,15 +30,15 @@ NarrowTypes types_of(Precision precision) {
     case Precision::fp32:
       break;
     case Precision::bf16:
-      return NarrowTypes{ElementType::bf16, ElementType::bf16, ElementType::bf16};
+      return NarrowTypes{ElementType::bf16, ElementType::bf16, ElementType::bf16, ElementType::bf16};
     case Precision::fp16:
-      return NarrowTypes{ElementType::f16, ElementType::f16, ElementType::f16};
+      return NarrowTypes{ElementType::f16, ElementType::f16, ElementType::f16, ElementType::f16};
     case Precision::int8:
-      return NarrowTypes{ElementType::s8, ElementType::s16, ElementType::s8};
+      return NarrowTypes{ElementType::s8, ElementType::s8, ElementType::s16, ElementType::s8};
     case Precision::mixed:
-      return NarrowTypes{ElementType::s8, ElementType::s16, ElementType::bf16};
+      return NarrowTypes{ElementType::s8, ElementType::s16, ElementType::s16, ElementType::bf16};
   }
-  return {ElementType::f32, ElementType::f32, ElementType::f32};
+  return {ElementType::f32, ElementType::f32, ElementType::f32, ElementType::f32};
 }
 
 std::unique_ptr<fbs::SourceT> source_of(const std::string& role, const std::string& format,

@@ -76,7 +76,11 @@ void add_first_layer(const FirstLayerTable& table, InputLayout& layout, const Fr
   plan.rows = "sketch.rows";
   if (is_integer(types.sketch)) plan.rows_scale = "sketch.rows.scale";
   pack.add_rows(plan.rows, types.sketch, table.values().first(sketch_rows * table.stride()), table.stride());
-  pack.add_rows("feature.rows", types.features, table.values().subspan(sketch_rows * table.stride()),
+  const uint64_t encoded_rows = layout.plain_inputs - sketch_rows - layout.layout->flags.size();
+  const std::span<const double> others = table.values().subspan(sketch_rows * table.stride());
+  pack.add_rows("encoded.rows", types.encoded, others.first(encoded_rows * table.stride()), table.stride());
+  add_more_rows(plan, "encoded.rows", types.encoded);
+  pack.add_rows("feature.rows", types.features, others.subspan(encoded_rows * table.stride()),
                 table.stride());
   add_more_rows(plan, "feature.rows", types.features);
   const uint64_t values = count_of(frequent.values);

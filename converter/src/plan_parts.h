@@ -17,6 +17,7 @@ inline constexpr float kLeakySlope = 0.01F;
 /// What the weight tables of a plan are stored as.
 struct NarrowTypes {
   fbs::ElementType sketch;    // rows of the sketch: f32, bf16, f16 or s8
+  fbs::ElementType encoded;   // rows of numbers' encoded values: f32, bf16, f16, s16 or s8
   fbs::ElementType features;  // rows of all other features: f32, bf16, f16 or s16
   fbs::ElementType hidden;    // weights of the hidden layers: f32, bf16, f16 or s8
 };

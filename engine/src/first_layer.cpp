@@ -24,6 +24,7 @@ void FirstLayer::book(Arena& arena) {
   sketch_terms_offset_ = arena.book<kernels::RowTerm>(std::max<size_t>(layout_.width, kTokenTerms));
   terms_offset_ = arena.book<kernels::RowTerm>(plan_.tables.size() * table_terms_);
   counts_offset_ = arena.book<size_t>(plan_.tables.size());
+  encoded_offset_ = arena.book<kernels::CountTerm>(table_terms_);
   reader_offset_ = arena.book<float>(plan_.stride);
 }
 
@@ -32,6 +33,7 @@ void FirstLayer::take(const Arena& arena) noexcept {
   sketch_terms_ = arena.part<kernels::RowTerm>(sketch_terms_offset_);
   terms_ = arena.part<kernels::RowTerm>(terms_offset_);
   counts_ = arena.part<size_t>(counts_offset_);
+  encoded_ = arena.part<kernels::CountTerm>(encoded_offset_);
   reader_ = arena.part<float>(reader_offset_);
 }
 
@@ -63,7 +65,8 @@ void FirstLayer::add_sketch(std::span<const uint32_t> tokens, float* sum) noexce
   if (layout_.token_rows != nullptr) add_token_rows(tokens, tweet_scale, sum);
   for (uint32_t d = 0; d < layout_.depth; ++d) {
     const Sketch::Depth active = sketch_.depth(layout_, tokens, d, Sketch::Tokens::without_rows);
-    if (!active.terms.empty()) add_counts(active.terms, by_tweet ? tweet_scale : active.row_scale(), sum);
+    if (!active.terms.empty())
+      add_sketch_rows(active.terms, by_tweet ? tweet_scale : active.row_scale(), sum);
   }
 }
 
@@ -80,18 +83,34 @@ void FirstLayer::add_token_rows(std::span<const uint32_t> tokens, float scale, f
   if (count != 0) add(place.table, {sketch_terms_, count}, scale, sum);
 }
 
-void FirstLayer::add_counts(std::span<const kernels::CountTerm> counts, float scale, float* sum) noexcept {
-  const RowTable& table = plan_.tables[layout_.sketch_rows.table];
-  if (table.type == fbs::ElementType::s8) {
-    kernels_.add_rows_s8(static_cast<const int8_t*>(table.rows), plan_.stride, plan_.stride, counts.data(),
-                         counts.size(), scale, table.scale, sum);
-    bytes_read_ += counts.size() * plan_.stride;
+void FirstLayer::add_sketch_rows(std::span<const kernels::CountTerm> counts, float scale,
+                                 float* sum) noexcept {
+  const uint32_t table = layout_.sketch_rows.table;
+  if (plan_.tables[table].type == fbs::ElementType::s8) {
+    add_counts(table, counts, scale, sum);
     return;
   }
   for (size_t t = 0; t < counts.size(); ++t) {
     sketch_terms_[t] = {counts[t].row, static_cast<float>(counts[t].count)};  // exact: at most 2^24
   }
-  add(layout_.sketch_rows.table, {sketch_terms_, counts.size()}, scale, sum);
+  add(table, {sketch_terms_, counts.size()}, scale, sum);
+}
+
+void FirstLayer::add_counts(uint32_t table_number, std::span<const kernels::CountTerm> counts, float scale,
+                            float* sum) noexcept {
+  const RowTable& table = plan_.tables[table_number];
+  kernels_.add_rows_s8(static_cast<const int8_t*>(table.rows), plan_.stride, plan_.stride, counts.data(),
+                       counts.size(), scale, table.scale, sum);
+  bytes_read_ += counts.size() * plan_.stride;
+}
+
+void FirstLayer::add_encoded(uint32_t table, std::span<const kernels::RowTerm> terms, float* sum) noexcept {
+  constexpr float kRound = 0x1.8p23F;  // adding it leaves no bits below 1
+  for (size_t t = 0; t < terms.size(); ++t) {
+    const float units = (terms[t].weight * kEncodedUnits + kRound) - kRound;
+    encoded_[t] = {terms[t].row, static_cast<int32_t>(units)};
+  }
+  add_counts(table, {encoded_, terms.size()}, 1 / kEncodedUnits, sum);
 }
 
 void FirstLayer::add(uint32_t table, std::span<const kernels::RowTerm> terms, float scale,
@@ -102,7 +121,13 @@ void FirstLayer::add(uint32_t table, std::span<const kernels::RowTerm> terms, fl
 void FirstLayer::add_features(const Request& request, fbs::Scope scope, float* sum) noexcept {
   collect(request, scope);
   for (uint32_t table = 0; table < plan_.tables.size(); ++table) {
-    if (counts_[table] != 0) add(table, {terms_ + table * table_terms_, counts_[table]}, 1.0F, sum);
+    if (counts_[table] == 0) continue;
+    const std::span<const kernels::RowTerm> terms(terms_ + table * table_terms_, counts_[table]);
+    if (plan_.tables[table].type == fbs::ElementType::s8) {
+      add_encoded(table, terms, sum);
+    } else {
+      add(table, terms, 1.0F, sum);
+    }
   }
 }
 

@@ -41,7 +41,10 @@ class FirstLayer {
 
   void add_sketch(std::span<const uint32_t> tokens, float* sum) noexcept;
   void add_token_rows(std::span<const uint32_t> tokens, float scale, float* sum) noexcept;
-  void add_counts(std::span<const kernels::CountTerm> counts, float scale, float* sum) noexcept;
+  void add_sketch_rows(std::span<const kernels::CountTerm> counts, float scale, float* sum) noexcept;
+  void add_encoded(uint32_t table, std::span<const kernels::RowTerm> terms, float* sum) noexcept;
+  void add_counts(uint32_t table, std::span<const kernels::CountTerm> counts, float scale,
+                  float* sum) noexcept;
   void add(uint32_t table, std::span<const kernels::RowTerm> terms, float scale, float* sum) noexcept;
   void add_features(const Request& request, fbs::Scope scope, float* sum) noexcept;
   void collect(const Request& request, fbs::Scope scope) noexcept;
@@ -57,10 +60,12 @@ class FirstLayer {
   size_t sketch_terms_offset_ = 0;
   size_t terms_offset_ = 0;
   size_t counts_offset_ = 0;
+  size_t encoded_offset_ = 0;
   size_t reader_offset_ = 0;
   kernels::RowTerm* sketch_terms_ = nullptr;  // a depth's, or tokens'
   kernels::RowTerm* terms_ = nullptr;         // [tables][table_terms_]
   size_t* counts_ = nullptr;                  // [tables]: terms in use
+  kernels::CountTerm* encoded_ = nullptr;     // [table_terms_]: terms of 8-bit rows
   float* reader_ = nullptr;                   // [stride]
 };
 

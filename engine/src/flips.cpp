@@ -36,7 +36,7 @@ size_t collect(const float* flips, size_t width, float factor, kernels::CountTer
   constexpr float kRound = 0x1.8p23F;  // adding it leaves the integer in the low bits
   size_t count = 0;
   for (size_t o = 0; o < width; ++o) {
-    const uint32_t units = std::bit_cast<uint32_t>(flips[o] * factor + kRound) & 0xFFFFU;
+    const auto units = static_cast<int32_t>(std::bit_cast<uint32_t>(flips[o] * factor + kRound) & 0xFFFFU);
     terms[count] = {static_cast<uint32_t>(o), units};
     count += units != 0 ? 1 : 0;
   }

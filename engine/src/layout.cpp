@@ -51,10 +51,11 @@ class Resolver {
     fail(place, "its rows lie outside the tables");
   }
 
-  /// Rows that are added with weights of any size.
-  RowPlace weighted_rows(uint64_t first, uint64_t count, const std::string& place) const {
+  /// Rows of floats or of 16 bits.
+  RowPlace wide_rows(uint64_t first, uint64_t count, const std::string& place) const {
     const RowPlace rows = rows_from(first, count, place);
-    if (tables_[rows.table].type == fbs::ElementType::s8) fail(place, "8-bit rows are the sketch's alone");
+    if (tables_[rows.table].type == fbs::ElementType::s8)
+      fail(place, "8-bit rows are for the sketch and for encoded values alone");
     return rows;
   }
 
@@ -97,7 +98,7 @@ class Resolver {
       fail("token rows", "expected one 32-bit row number a token");
     }
     layout_.token_rows = rows.s32();
-    layout_.token_row_place = weighted_rows(sketch.token_first_row(), 1, "token rows");
+    layout_.token_row_place = wide_rows(sketch.token_first_row(), 1, "token rows");
     const RowTable& table = tables_[layout_.token_row_place.table];
     layout_.token_row_count = static_cast<uint32_t>(table.count - layout_.token_row_place.row);
   }
@@ -152,12 +153,24 @@ class Resolver {
       if (numeric->encoding() >= layout_.encodings.size()) fail(place, "names no encoding");
       NumericFeature feature;
       feature.encoding = numeric->encoding();
-      feature.rows = weighted_rows(numeric->first_row(), layout_.encodings[feature.encoding].values(), place);
+      feature.rows = rows_from(numeric->first_row(), layout_.encodings[feature.encoding].values(), place);
+      count_units(feature, place);
       feature.source = index_of(numeric_names(), numeric->name()->string_view());
       feature.scope = scope_of(numeric->scope(), place);
       if (numeric->table_values() != nullptr) resolve_table(*numeric, place, feature);
       layout_.numerics.push_back(std::move(feature));
     }
+  }
+
+  /// 8-bit rows are added in whole units; together they must not leave the kernel's 32 bits.
+  void count_units(const NumericFeature& feature, const std::string& place) {
+    if (tables_[feature.rows.table].type != fbs::ElementType::s8) return;
+    const features::Encoding& encoding = layout_.encodings[feature.encoding];
+    // The largest weights: cos(x) - 1 goes down to -2; of log_steps all but the last are at most 1.
+    const bool fourier = encoding.kind == features::EncodingKind::fourier;
+    largest_weights_ += fourier ? 2 * encoding.values() : encoding.values() + 4;
+    if (largest_weights_ * static_cast<size_t>(kEncodedUnits) > kernels::kMaximumCounts)
+      fail(place, "too many encoded values for 8-bit rows");
   }
 
   void resolve_table(const fbs::Numeric& numeric, const std::string& place, NumericFeature& feature) const {
@@ -167,7 +180,7 @@ class Resolver {
         fail(place, "expected the table's values in ascending order");
       feature.table_values.push_back(value);
     }
-    feature.table_rows = weighted_rows(numeric.table_first_row(), feature.table_values.size(), place);
+    feature.table_rows = wide_rows(numeric.table_first_row(), feature.table_values.size(), place);
   }
 
   void resolve_flags() {
@@ -175,7 +188,7 @@ class Resolver {
     for (const fbs::Flag* flag : *source_.flags()) {
       const std::string place = "flag " + flag->name()->str();
       name_once(*flag->name(), place);
-      layout_.flags.push_back({weighted_rows(flag->first_row(), 1, place),
+      layout_.flags.push_back({wide_rows(flag->first_row(), 1, place),
                                index_of(flag_names(), flag->name()->string_view()),
                                scope_of(flag->scope(), place)});
     }
@@ -186,7 +199,7 @@ class Resolver {
       const std::string place = "embedding " + embedding->name()->str();
       name_once(*embedding->name(), place);
       if (embedding->categories() == 0) fail(place, "no categories");
-      const RowPlace rows = weighted_rows(embedding->first_row(), embedding->categories(), place);
+      const RowPlace rows = wide_rows(embedding->first_row(), embedding->categories(), place);
       const int32_t source = index_of(kEmbeddingNames, embedding->name()->string_view());
       check_categories(source, embedding->categories(), place);
       layout_.embeddings.push_back(
@@ -231,6 +244,7 @@ class Resolver {
   const std::vector<RowTable>& tables_;
   Layout layout_;
   std::set<std::string_view> names_;
+  size_t largest_weights_ = 0;
 };
 
 }  // namespace

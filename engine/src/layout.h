@@ -12,6 +12,9 @@
 /// A model file's feature layout, checked and resolved: which rows of the first layer a request turns on.
 namespace kinglet {
 
+/// An encoded value of 1 in the units that 8-bit rows are added by. log_steps reach 4.5, Fourier 2 from 0.
+inline constexpr float kEncodedUnits = 4096;
+
 /// A row of one of the plan's tables.
 struct RowPlace {
   uint32_t table = 0;

@@ -40,7 +40,7 @@ void add_rows_s8(const int8_t* rows, size_t stride, size_t width, const CountTer
   for (size_t o = 0; o < width; ++o) {
     int32_t s = 0;
     for (size_t t = 0; t < count; ++t) {
-      s += static_cast<int32_t>(terms[t].count) * rows[terms[t].row * stride + o];
+      s += terms[t].count * rows[terms[t].row * stride + o];
     }
     sum[o] = fused_multiply_add(scale * output_scale[o], static_cast<float>(s), sum[o]);
   }

@@ -32,7 +32,7 @@ struct KernelsS8 {
 
   /// 16-bit sums hold this many counts of rows within +-127.
   static constexpr uint32_t kShortCounts = 0x7FFF / 127;
-  static constexpr uint32_t kPairCount = 127;
+  static constexpr int32_t kPairCount = 127;
 
   // Rows ---------------------------------------------------------------------------------------------------
 
@@ -79,13 +79,15 @@ struct KernelsS8 {
   enum class Width : uint8_t { shorts, wide, any };
   KINGLET_INLINE Width width_of(const CountTerm* terms, size_t count) {
     uint32_t total = 0;
-    uint32_t largest = 0;
+    int32_t largest = 0;
+    int32_t smallest = 0;
     for (size_t t = 0; t < count; ++t) {
       largest = terms[t].count > largest ? terms[t].count : largest;
-      total += terms[t].count;
+      smallest = terms[t].count < smallest ? terms[t].count : smallest;
+      total += static_cast<uint32_t>(terms[t].count);
     }
-    if (largest <= kPairCount && total <= kShortCounts) return Width::shorts;
-    return largest <= kWideCount ? Width::wide : Width::any;
+    if (smallest == 0 && largest <= kPairCount && total <= kShortCounts) return Width::shorts;
+    return largest <= kWideCount && smallest >= -kWideCount ? Width::wide : Width::any;
   }
 
   static constexpr size_t kBlock = 2048;
@@ -115,7 +117,7 @@ struct KernelsS8 {
   }
 
   /// 32-bit sums take counts that fit 16 bits, two rows at a time.
-  static constexpr uint32_t kWideCount = 0x7FFF;
+  static constexpr int32_t kWideCount = 0x7FFF;
 
   template <size_t kPairs>
   KINGLET_INLINE size_t add_wide_groups(const int8_t* rows, size_t stride, size_t outputs,
@@ -182,7 +184,7 @@ struct KernelsS8 {
       for (size_t o = 0; o < outputs; ++o) sums[o] = 0;
       for (size_t t = 0; t < count; ++t) {
         const int8_t* row = rows + terms[t].row * stride + begin;
-        const auto weight = static_cast<int32_t>(terms[t].count);
+        const int32_t weight = terms[t].count;
         for (size_t o = 0; o < outputs; ++o) sums[o] += weight * row[o];
       }
       add_ints_to(sums, outputs, scale, output_scale + begin, sum + begin);

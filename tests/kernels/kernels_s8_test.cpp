@@ -120,7 +120,8 @@ TEST_CASE("add_rows_s8: every instruction set gives the scalar bits, for widths,
       // Sums of 16 bits, of 32 bits, and now and then counts beyond 16 bits.
       const uint64_t largest = width % 192 == 0 ? 4 : width % 128 == 0 ? 1'023 : 40'000;
       for (CountTerm& term : terms) {
-        term = {static_cast<uint32_t>(random.below(5)), static_cast<uint32_t>(1 + random.below(largest))};
+        term = {static_cast<uint32_t>(random.below(5)), static_cast<int32_t>(1 + random.below(largest))};
+        if (width % 320 == 0 && random.below(2) == 0) term.count = -term.count;
       }
       Floats expected(width, side_of(count));
       std::memcpy(expected.data(), start.data(), width * sizeof(float));
@@ -152,9 +153,12 @@ TEST_CASE("add_rows_s8 is exact at the largest counts: of one row, of 16-bit sum
       {{0, 127}, {1, 127}, {0, 4}},  // 258 counts: the largest 16-bit sum
       {{0, 127}, {0, 127}, {1, 5}},  // one more
       {{0, 128}},                    // beyond what a pair takes
+      {{0, -1}, {1, 2}},
+      {{0, -32'767}, {1, 32'767}, {1, -32'767}},
+      {{0, -32'768}, {1, 1}},
       {{0, 32'767}, {1, 32'767}, {0, 32'767}},
       {{0, 32'768}, {1, 1}},
-      {{0, 1U << 23}, {1, 1U << 23}}  // the largest 32-bit sum
+      {{0, 1 << 23}, {1, 1 << 23}}  // the largest 32-bit sum
   };
   for (const std::vector<CountTerm>& terms : cases) {
     for (const KernelTable* table : tables()) {

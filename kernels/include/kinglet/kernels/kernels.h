@@ -44,10 +44,13 @@ struct RowTerm {
   float weight;
 };
 
-/// One active row of a table of 8-bit rows and how often it counts.
+/// Counts of 8-bit rows whose magnitudes sum up to this leave no 32-bit sum.
+inline constexpr size_t kMaximumCounts = size_t{1} << 24;
+
+/// One active row of a table of 8-bit rows and how often it counts, which may be negative.
 struct CountTerm {
   uint32_t row;
-  uint32_t count;
+  int32_t count;
 };
 
 /// The largest magnitude of quantised activations for a dense layer of 8-bit weights: what keeps every sum of
@@ -103,7 +106,8 @@ struct KernelTable {
                        float scale, const float* output_scale, float* sum);
 
   /// The same for 8-bit rows in [-127, 127] that count whole times; width and stride are multiples of
-  /// kByteLane, and the counts sum up to 2^24 at most, so that the integer sum is exact in any order:
+  /// kByteLane, and the counts' magnitudes sum up to kMaximumCounts at most, so that the integer sum is exact
+  /// in any order:
   ///   s = sum of term.count * rows[term.row * stride + o]
   ///   sum[o] = fma(scale * output_scale[o], float(s), sum[o])
   void (*add_rows_s8)(const int8_t* rows, size_t stride, size_t width, const CountTerm* terms, size_t count,
