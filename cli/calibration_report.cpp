@@ -96,6 +96,7 @@ void print_reads(const CalibrationReport& report) {
   fmt::print("  bytes read a row          {:.0f} in the mean, {} at the 99th percentile\n", report.bytes_mean,
              report.bytes_p99);
   fmt::print("  rows of frequent values   {}\n", report.frequent_rows);
+  fmt::print("  rows of frequent tokens   {}\n", report.token_rows);
   fmt::print("  folded hidden layers      {}\n", report.folded_layers);
   if (!knows_flips(report)) return;
   fmt::print("  units off their usual side, a row: {:.1f}, {:.1f}, {:.1f} of hidden layers 1, 2, 3\n",
@@ -157,11 +158,9 @@ std::optional<CalibrationMetrics> measure_calibration(const converter::Calibrati
 
 ordered_json calibration_json(const CalibrationReport& report,
                               const std::optional<CalibrationMetrics>& metrics) {
-  ordered_json json = {{"rows", report.before.size()},
-                       {"bytes_mean", report.bytes_mean},
-                       {"bytes_p99", report.bytes_p99},
-                       {"frequent_rows", report.frequent_rows},
-                       {"folded_layers", report.folded_layers}};
+  ordered_json json = {{"rows", report.before.size()},    {"bytes_mean", report.bytes_mean},
+                       {"bytes_p99", report.bytes_p99},   {"frequent_rows", report.frequent_rows},
+                       {"token_rows", report.token_rows}, {"folded_layers", report.folded_layers}};
   if (knows_flips(report)) json["flips"] = report.flips;
   ordered_json& layers = json["layers"] = ordered_json::array();
   for (const converter::LayerError& layer : report.layers) {

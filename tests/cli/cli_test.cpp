@@ -33,7 +33,9 @@ struct Verb {
 
 const std::vector<Verb>& verbs() {
   static const std::vector<Verb> all = {
-      {{"convert"}, {"--weights", "--codebook", "--languages", "--strict", "--output"}},
+      {{"convert"},
+       {"--weights", "--codebook", "--languages", "--strict", "--output", "--precision", "--calibrate",
+        "--history", "--calibrate-rows", "--frequent-bytes", "--fold"}},
       {{"inspect"}, {"--json"}},
       {{"verify"}, {}},
       {{"history", "build"}, {"--train", "--valid", "--holdout-every", "--memory", "--output"}},
@@ -110,6 +112,15 @@ class Inputs {
   std::vector<std::string> score(std::string_view rows = "rows") const {
     return {"score", "--model", path("model"), "--history", path("history"), path(rows)};
   }
+  std::vector<std::string> calibrated(std::string_view to, std::string_view precision,
+                                      std::string_view rows = "valid") const {
+    std::vector<std::string> arguments = convert(to);
+    for (const std::string& more :
+         {std::string("--precision"), std::string(precision), std::string("--calibrate"), path(rows),
+          std::string("--history"), path("history")})
+      arguments.push_back(more);
+    return arguments;
+  }
   void make_model_and_history() const {
     REQUIRE(invoke(convert("model")).exit_code == kOk);
     REQUIRE(invoke(history("history")).exit_code == kOk);
@@ -170,6 +181,13 @@ TEST_CASE("a command line that is not understood exits with 2 and touches nothin
       {"history"},
       {"convert", "--weights", inputs.path("weights.safetensors")},
       with(inputs.convert("model"), {"--fast"}),
+      with(inputs.convert("model"), {"--precision", "int4"}),
+      with(inputs.convert("model"), {"--fold", "1"}),
+      with(inputs.convert("model"), {"--frequent-bytes", "1M"}),
+      with(inputs.convert("model"), {"--calibrate", inputs.path("valid")}),
+      with(inputs.convert("model"), {"--history", inputs.path("train")}),
+      with(inputs.calibrated("model", "int8"), {"--fold", "4"}),
+      with(inputs.calibrated("model", "int8"), {"--frequent-bytes", "many"}),
       with(inputs.history("history"), {"--holdout-every", "often"}),
       with(inputs.history("history"), {"--memory", "plenty"}),
       inputs.features("sideways", "features.tsv"),
@@ -224,6 +242,81 @@ TEST_CASE("the same inputs give the same bytes") {
   REQUIRE(invoke(inputs.history("history2")).exit_code == kOk);
   CHECK(inputs.text("model") == inputs.text("model2"));
   CHECK(inputs.text("history") == inputs.text("history2"));
+}
+
+TEST_CASE("convert tells what a precision costs on the calibration rows") {
+  const Inputs inputs;
+  inputs.make_model_and_history();
+  for (const std::string precision : {"fp32", "bf16", "fp16", "int8", "mixed"}) {
+    CAPTURE(precision);
+    const ProcessResult text = invoke(with(inputs.calibrated("narrow", precision), {"--fold", "2"}));
+    CAPTURE(text.err);
+    REQUIRE(text.exit_code == kOk);
+    for (const char* part : {"calibration (60 rows)", "bytes read a row", "rows of frequent values",
+                             "folded hidden layers      2", "units off their usual side", "logits", "AP fp32",
+                             "RCE fp32", "like", "retweet"}) {
+      CAPTURE(part);
+      CHECK(text.out.find(part) != std::string::npos);
+    }
+    CHECK(invoke({"verify", inputs.path("narrow")}).exit_code == kOk);
+  }
+}
+
+TEST_CASE("convert --json: the calibration's layers, reactions and what loses") {
+  const Inputs inputs;
+  inputs.make_model_and_history();
+  const auto report = [&](const std::vector<std::string>& more, std::string_view rows = "valid") {
+    const ProcessResult result =
+        invoke(with(with(inputs.calibrated("narrow", "int8", rows), more), {"--json"}));
+    REQUIRE(result.exit_code == kOk);
+    return nlohmann::json::parse(result.out);
+  };
+  const auto json = report({"--fold", "3", "--calibrate-rows", "40"});
+  CHECK(json.at("precision") == "int8");
+  const auto& calibration = json.at("calibration");
+  CHECK(calibration.at("rows") == 40);
+  CHECK(calibration.at("folded_layers") == 3);
+  CHECK(calibration.at("flips").size() == 3);
+  CHECK(calibration.at("frequent_rows") > 0);
+  CHECK(calibration.at("bytes_mean") > 0);
+  CHECK(calibration.at("bytes_p99") >= calibration.at("bytes_mean"));
+  for (const auto& layer : calibration.at("layers")) {
+    CHECK(layer.at("error_rms") <= layer.at("error_largest"));
+    const double relative = layer.at("error_rms").get<double>() / layer.at("magnitude_rms").get<double>();
+    CHECK(layer.at("relative").get<double>() == doctest::Approx(relative));
+  }
+  REQUIRE(calibration.at("reactions").size() == 4);
+  std::vector<std::string> losing;
+  for (const char* name : {"like", "reply", "retweet", "quote"}) {
+    const auto& reaction = calibration.at("reactions").at(name);
+    if (reaction.contains("note")) continue;
+    const double before = reaction.at("before").at("average_precision");
+    const double after = reaction.at("after").at("average_precision");
+    const double change = reaction.at("average_precision_change_percent");
+    CHECK(change == doctest::Approx(100 * (after - before) / before));
+    if (change < -0.1 || reaction.at("relative_cross_entropy_change") < -0.1) losing.emplace_back(name);
+  }
+  CHECK(calibration.at("losing").get<std::vector<std::string>>() == losing);
+
+  // Rows without labels have no metrics; conversions without calibration no report of one.
+  const auto unlabelled = report({"--fold", "0"}, "rows").at("calibration");
+  CHECK(unlabelled.at("rows") == 100 / 2);
+  CHECK(!unlabelled.contains("reactions"));
+  CHECK(!unlabelled.contains("flips"));
+  const ProcessResult plain = invoke(with(inputs.convert("plain"), {"--json"}));
+  CHECK(!nlohmann::json::parse(plain.out).contains("calibration"));
+}
+
+TEST_CASE("a calibration that cannot be made is refused by name") {
+  const Inputs inputs;
+  inputs.make_model_and_history();
+  check_refused(inputs, inputs.calibrated("new", "int8", "absent"), inputs.path("absent"));
+  check_refused(inputs, with(inputs.calibrated("new", "int8"), {"--calibrate-rows", "0"}),
+                "--calibrate-rows");
+  inputs.write("empty", "");
+  check_refused(inputs, inputs.calibrated("new", "int8", "empty"), inputs.path("empty"));
+  inputs.write("history", inputs.text("model"));
+  check_refused(inputs, inputs.calibrated("new", "int8"), inputs.path("history"));
 }
 
 TEST_CASE("inspect names every tensor, as text and as JSON") {

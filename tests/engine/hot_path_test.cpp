@@ -118,9 +118,13 @@ Counters counted() {
   return {allocations, locks, throws};
 }
 
+/// The dense network in fp32, or in 8 bits with two layers folded and rows of frequent values.
+enum class Kind { dense, skeleton };
+
 /// A model, a history and parsed rows that stay valid: everything score(row, history) needs.
 struct Fixture {
-  Fixture() : world(dir, 400), model(Model::open(write_model())), history(world.history) {
+  explicit Fixture(Kind kind)
+      : world(dir, 400), model(Model::open(write_model(kind))), history(world.history) {
     kinglet::formats::RowReader reader({world.score});
     kinglet::Row row;
     for (int i = 0; i < 40 && reader.next(row); ++i) {
@@ -139,10 +143,12 @@ struct Fixture {
     }
   }
 
-  std::filesystem::path write_model() const {
+  std::filesystem::path write_model(Kind kind) const {
     kinglet::synthetic::NetworkOptions network;
     network.hidden = 64;
-    return kinglet::test::write_model(dir, network, 30'522);
+    constexpr uint32_t kVocabulary = 30'522;
+    return kind == Kind::dense ? kinglet::test::write_model(dir, network, kVocabulary)
+                               : kinglet::test::write_skeleton_model(dir, world, network, kVocabulary);
   }
 
   /// True if all went well; scores every row both ways.
@@ -214,21 +220,22 @@ TEST_CASE("the counters of this test count") {
 }
 
 TEST_CASE("score allocates nothing, locks nothing and throws nothing, from the first call on") {
-  const Fixture fixture;
-  REQUIRE(fixture.rows.size() == 40);
-  Session session(fixture.model);
-  const Counters before = counted();
-  const bool ok = fixture.score_all(session);
-  const Counters after = counted();
-  CHECK(ok);
-  CHECK(after.allocations == before.allocations);
-  CHECK(after.locks == before.locks);
-  CHECK(after.throws == before.throws);
+  for (const Kind kind : {Kind::dense, Kind::skeleton}) {
+    CAPTURE(static_cast<int>(kind));
+    const Fixture fixture(kind);
+    REQUIRE(fixture.rows.size() == 40);
+    Session session(fixture.model);
+    const Counters before = counted();
+    const bool ok = fixture.score_all(session);
+    const Counters after = counted();
+    CHECK(ok);
+    CHECK(after.allocations == before.allocations);
+    CHECK(after.locks == before.locks);
+    CHECK(after.throws == before.throws);
+  }
 }
 
 TEST_CASE("score makes no system call: a process that may make none survives it") {
-  const Fixture fixture;
-  Session session(fixture.model);
   const int harmless = run_without_system_calls([] { return true; });
   if (WIFEXITED(harmless) && WEXITSTATUS(harmless) == kNoSeccomp) {
     return kinglet::test::report_skipped("this system has no seccomp filters");
@@ -236,7 +243,12 @@ TEST_CASE("score makes no system call: a process that may make none survives it"
   const int caught = run_without_system_calls([] { return ::syscall(SYS_getppid) > 0; });
   CHECK(WIFSIGNALED(caught));
   CHECK(WTERMSIG(caught) == SIGSYS);
-  const int scored = run_without_system_calls([&] { return fixture.score_all(session); });
-  CHECK(WIFEXITED(scored));
-  CHECK(WEXITSTATUS(scored) == 0);
+  for (const Kind kind : {Kind::dense, Kind::skeleton}) {
+    CAPTURE(static_cast<int>(kind));
+    const Fixture fixture(kind);
+    Session session(fixture.model);
+    const int scored = run_without_system_calls([&] { return fixture.score_all(session); });
+    CHECK(WIFEXITED(scored));
+    CHECK(WEXITSTATUS(scored) == 0);
+  }
 }

@@ -4,12 +4,13 @@
 #include <bit>
 #include <cstring>
 #include <functional>
+#include <optional>
 
 #include "kinglet/formats/error.h"
 #include "kinglet/model.h"
 #include "kinglet/session.h"
 
-#include "support/small_model.h"
+#include "support/small_world.h"
 
 namespace {
 
@@ -47,13 +48,26 @@ const std::string& tiny_model() {
   return text;
 }
 
-/// The tiny model rebuilt after `change`, with right lengths, offsets and checksums: what a forger would
-/// write.
-Bytes forged(const std::function<void(fbs::ModelT&, std::vector<std::vector<std::byte>>&)>& change) {
-  Bytes original(tiny_model());
+/// The same network in 8 bits with frequent values and two folded layers.
+const std::string& tiny_skeleton() {
+  static const std::string text = [] {
+    const TempDir dir;
+    const kinglet::test::SmallWorld world(dir, 80);
+    return kinglet::test::read_file(
+        kinglet::test::write_skeleton_model(dir, world, kinglet::test::tiny_network(), 11));
+  }();
+  return text;
+}
+
+using Tensors = std::vector<std::vector<std::byte>>;
+
+/// A model rebuilt after `change`, with right lengths, offsets and checksums: what a forger would write.
+Bytes forged(const std::function<void(fbs::ModelT&, Tensors&)>& change,
+             const std::string& model = tiny_model()) {
+  Bytes original(model);
   const ModelFile file(original.all(), "tiny");
   std::unique_ptr<fbs::ModelT> header(file.header().UnPack());
-  std::vector<std::vector<std::byte>> tensors;
+  Tensors tensors;
   for (const auto& tensor : file.tensors()) tensors.emplace_back(tensor.bytes.begin(), tensor.bytes.end());
   change(*header, tensors);
   ModelFileWriter writer(std::move(*header), std::move(tensors));
@@ -63,6 +77,16 @@ Bytes forged(const std::function<void(fbs::ModelT&, std::vector<std::vector<std:
 
 std::string open_error(const Bytes& bytes, bool verify = false) {
   return error_of([&] { Model::from_memory(bytes.all(), "forged", {.verify = verify}); });
+}
+
+/// Empty where the file verifies.
+std::string verify_error(const Bytes& bytes) {
+  try {
+    Model::from_memory(bytes.all(), "forged", {.verify = true});
+  } catch (const kinglet::Error& error) {
+    return error.what();
+  }
+  return "";
 }
 
 bool contains(const std::string& text, const std::string& part) {
@@ -174,7 +198,6 @@ TEST_CASE("a tensor's length, offset or shape that does not fit is refused behin
 }
 
 TEST_CASE("a plan or layout whose names, widths or rows do not fit is refused") {
-  using Tensors = std::vector<std::vector<std::byte>>;
   const auto refused = [](const std::function<void(fbs::ModelT&)>& change) {
     return open_error(forged([&](fbs::ModelT& header, Tensors&) { change(header); }));
   };
@@ -237,6 +260,215 @@ TEST_CASE("values that are not finite, codes beyond the width and wrong self-tes
   const Bytes wrong_request =
       forged([](fbs::ModelT& header, auto&) { header.self_tests[1]->numerics.pop_back(); });
   CHECK(contains(open_error(wrong_request, true), "self-test 1"));
+}
+
+TEST_CASE("the tiny skeleton opens, verifies, and keeps its bytes through the writer") {
+  const Bytes bytes(tiny_skeleton());
+  const Model model = Model::from_memory(bytes.all(), "tiny", {.verify = true});
+  CHECK(model.file().header().plan()->name()->str() == "skeleton2");
+  const Bytes again = forged([](fbs::ModelT&, auto&) {}, tiny_skeleton());
+  REQUIRE(again.size() == bytes.size());
+  CHECK(std::memcmp(again.all().data(), bytes.all().data(), bytes.size()) == 0);
+}
+
+TEST_CASE("columns, tables of values and 8-bit layers that do not fit are refused") {
+  const auto refused = [](const std::function<void(fbs::ModelT&)>& change) {
+    return open_error(forged([&](fbs::ModelT& header, Tensors&) { change(header); }, tiny_skeleton()));
+  };
+  const auto step = [](fbs::ModelT& m, const std::string& name) -> fbs::StepT& {
+    for (const auto& candidate : m.plan->steps) {
+      if (candidate->name == name) return *candidate;
+    }
+    FAIL("no step " << name);
+    return *m.plan->steps[0];
+  };
+  const auto frequent = [](fbs::ModelT& m) -> fbs::NumericT& {
+    for (const auto& numeric : m.layout->numerics) {
+      if (numeric->table_values.size() > 1) return *numeric;
+    }
+    FAIL("no frequent values");
+    return *m.layout->numerics[0];
+  };
+  // The sign skeleton's columns. Those of layer 1 reach over two blocks, behind layer 2 only one is left.
+  CHECK(contains(refused([&](fbs::ModelT& m) {
+                   step(m, "flips2").columns = "flips1.columns";
+                   step(m, "flips2").columns_scale = "flips1.columns.scale";
+                 }),
+                 "step flips2: its columns reach beyond the rows' width"));
+  CHECK(contains(refused([&](fbs::ModelT& m) { step(m, "flips1").columns = "codebook"; }),
+                 "step flips1: expected a row of columns a unit"));
+  CHECK(contains(refused([&](fbs::ModelT& m) { step(m, "flips1").columns = "sketch.rows"; }),
+                 "step flips1: expected a row of columns a unit"));
+  CHECK(contains(refused([&](fbs::ModelT& m) { step(m, "flips1").columns = "flips1.scale"; }),
+                 "step flips1: expected a row of columns a unit"));
+  CHECK(contains(refused([&](fbs::ModelT& m) { step(m, "flips1").columns = "nowhere"; }),
+                 "no tensor named 'nowhere'"));
+  CHECK(contains(refused([&](fbs::ModelT& m) {
+                   step(m, "flips1").columns.clear();
+                   step(m, "flips1").columns_scale.clear();
+                 }),
+                 "step flips1: columns and flip_scale go together"));
+  CHECK(contains(refused([&](fbs::ModelT& m) { step(m, "flips1").flip_scale.clear(); }),
+                 "step flips1: columns and flip_scale go together"));
+  CHECK(contains(refused([&](fbs::ModelT& m) { step(m, "flips1").flip_scale = "logits.bias"; }),
+                 "step flips1: tensor logits.bias: expected 5 floats"));
+  CHECK(contains(refused([&](fbs::ModelT& m) { step(m, "flips2").input = "flips1"; }),
+                 "step flips2: columns belong to a block"));
+  CHECK(contains(refused([&](fbs::ModelT& m) {
+                   step(m, "flips1").weights = "hidden4.weights";
+                   step(m, "flips1").weights_scale = "hidden4.weights.scale";
+                   step(m, "flips1").weights_sums = "hidden4.weights.sums";
+                   step(m, "flips1").bias = "hidden4.bias";
+                 }),
+                 "step flips1: columns belong to a block, without weights"));
+  CHECK(contains(refused([&](fbs::ModelT& m) { step(m, "flips1").columns_scale.clear(); }),
+                 "step flips1: columns of integers have a scale"));
+  CHECK(contains(refused([&](fbs::ModelT& m) { step(m, "flips2").columns_scale = "flips1.columns.scale"; }),
+                 "step flips2: tensor flips1.columns.scale: expected 64 floats"));
+  // Behind the last block there is no room for columns.
+  CHECK(contains(refused([&](fbs::ModelT& m) { step(m, "flips2").input = "sum3"; }),
+                 "step flips2: its columns reach beyond"));
+
+  // Rows of frequent values.
+  CHECK(contains(
+      refused([&](fbs::ModelT& m) { std::swap(frequent(m).table_values[0], frequent(m).table_values[1]); }),
+      "ascending order"));
+  CHECK(contains(refused([&](fbs::ModelT& m) { frequent(m).table_values[1] = frequent(m).table_values[0]; }),
+                 "ascending order"));
+  CHECK(contains(refused([&](fbs::ModelT& m) { frequent(m).table_values.back() = 0x1p37; }),
+                 "ascending order"));
+  CHECK(contains(refused([&](fbs::ModelT& m) { frequent(m).table_values[0] = -0x1p37; }), "ascending order"));
+  CHECK(contains(refused([&](fbs::ModelT& m) {
+                   frequent(m).table_values.back() = std::bit_cast<double>(0x7FF8'0000'0000'0000U);
+                 }),
+                 "ascending order"));
+  CHECK(contains(refused([&](fbs::ModelT& m) { frequent(m).table_first_row = 1'000'000; }),
+                 "outside the tables"));
+  CHECK(contains(refused([&](fbs::ModelT& m) { frequent(m).table_first_row = 0; }),
+                 "8-bit rows are for the sketch"));
+
+  // Tables of rows by type.
+  CHECK(contains(refused([&](fbs::ModelT& m) { m.plan->rows_scale.clear(); }),
+                 "rows sketch.rows: rows of integers have a scale"));
+  CHECK(contains(refused([&](fbs::ModelT& m) { m.plan->more_rows[1]->scale.clear(); }),
+                 "rows feature.rows: rows of integers have a scale"));
+  CHECK(contains(refused([&](fbs::ModelT& m) { m.plan->more_rows[1]->scale = "logits.bias"; }),
+                 "rows feature.rows: tensor logits.bias: expected 192 floats"));
+  CHECK(contains(refused([&](fbs::ModelT& m) { m.plan->more_rows[0]->rows = "flips2.columns"; }),
+                 "rows flips2.columns: implausible width"));
+  CHECK(contains(refused([&](fbs::ModelT& m) { m.plan->more_rows[0]->rows = "codebook"; }),
+                 "rows codebook: expected a table of rows"));
+  CHECK(contains(refused([&](fbs::ModelT& m) { m.plan->more_rows.clear(); }), "outside the tables"));
+  CHECK(
+      contains(refused([&](fbs::ModelT& m) { m.layout->numerics[3]->first_row = 0; }), "outside the tables"));
+  CHECK(contains(refused([&](fbs::ModelT& m) { m.layout->flags[3]->first_row = 0; }),
+                 "8-bit rows are for the sketch"));
+  CHECK(
+      contains(refused([&](fbs::ModelT& m) { m.layout->sketch->first_row = m.layout->flags[0]->first_row; }),
+               "sketch: expected rows of floats or 8-bit integers"));
+  CHECK(contains(refused([&](fbs::ModelT& m) { m.layout->flags[1]->scope = static_cast<fbs::Scope>(7); }),
+                 "unknown scope"));
+  CHECK(contains(refused([&](fbs::ModelT& m) {
+                   for (int i = 0; i < 60; ++i) {
+                     m.layout->numerics.push_back(std::make_unique<fbs::NumericT>(*m.layout->numerics[0]));
+                     m.layout->numerics.back()->name = "more" + std::to_string(i);
+                   }
+                 }),
+                 "too many encoded values for 8-bit rows"));
+  CHECK(contains(open_error(forged([](fbs::ModelT& m, Tensors&) { m.plan->rows_scale = "hidden1.scale"; })),
+                 "rows first_layer.rows: rows of integers have a scale, others none"));
+
+  // Dense layers in 8 bits.
+  CHECK(contains(refused([&](fbs::ModelT& m) { step(m, "hidden4").weights_sums.clear(); }),
+                 "step hidden4: 8-bit weights have a scale and sums"));
+  CHECK(contains(refused([&](fbs::ModelT& m) { step(m, "hidden4").weights_scale.clear(); }),
+                 "step hidden4: 8-bit weights have a scale and sums"));
+  CHECK(contains(refused([&](fbs::ModelT& m) { step(m, "hidden4").weights_sums = "hidden4.bias"; }),
+                 "step hidden4: expected one 32-bit sum of weights an output"));
+  CHECK(contains(refused([&](fbs::ModelT& m) { step(m, "logits").weights_sums = "hidden4.weights.sums"; }),
+                 "step logits: 8-bit weights have a scale and sums, others none"));
+}
+
+TEST_CASE("8-bit weights of another panel, and -128 in 8-bit tensors, are refused") {
+  const auto resize = [](fbs::ModelT& m, Tensors& tensors, uint32_t panel) {
+    const size_t at = tensor_index(m, "hidden4.weights");
+    m.tensors[at]->panel = panel;
+    tensors[at].resize((5 + panel - 1) / panel * panel * 8);  // 5 inputs take two quads
+  };
+  for (const uint32_t panel : {8, 16, 64}) {
+    CAPTURE(panel);
+    const Bytes bytes =
+        forged([&](fbs::ModelT& m, Tensors& tensors) { resize(m, tensors, panel); }, tiny_skeleton());
+    CHECK(
+        contains(open_error(bytes), "step hidden4: expected float weights in panels of 32 or 16, or 8-bit"));
+  }
+  const Bytes unpacked = forged(
+      [](fbs::ModelT& m, Tensors&) {
+        m.tensors[tensor_index(m, "sketch.rows")]->packing = fbs::Packing::quads;
+        m.tensors[tensor_index(m, "sketch.rows")]->panel = 1;
+      },
+      tiny_skeleton());
+  CHECK(contains(open_error(unpacked), "rows sketch.rows: expected a table of rows"));
+  for (const char* name : {"sketch.rows", "hidden4.weights", "flips2.columns"}) {
+    CAPTURE(name);
+    const Bytes bytes =
+        forged([&](fbs::ModelT& m, Tensors& tensors) { tensors[tensor_index(m, name)][3] = std::byte{0x80}; },
+               tiny_skeleton());
+    CHECK(contains(open_error(bytes, true), std::string("tensor ") + name + ": holds -128"));
+  }
+  // -32768 is nothing special: 16-bit rows are widened before they are multiplied.
+  const Bytes smallest = forged(
+      [](fbs::ModelT& m, Tensors& tensors) {
+        tensors[tensor_index(m, "feature.rows")][0] = std::byte{0x00};
+        tensors[tensor_index(m, "feature.rows")][1] = std::byte{0x80};
+      },
+      tiny_skeleton());
+  CHECK(!contains(verify_error(smallest), "holds"));
+}
+
+TEST_CASE("token rows need one norm a tweet, one number a token, and rows that take weights") {
+  const auto refused = [](fbs::SketchNorm norm, const std::string& tensor, uint64_t first_row,
+                          const std::string& model) {
+    return open_error(forged(
+        [&](fbs::ModelT& m, Tensors&) {
+          m.layout->sketch->norm = norm;
+          m.layout->sketch->token_rows = tensor;
+          m.layout->sketch->token_first_row = first_row;
+        },
+        model));
+  };
+  CHECK(contains(refused(fbs::SketchNorm::row, "hidden4.weights.sums", 8, tiny_skeleton()),
+                 "token rows: expected one norm a tweet"));
+  for (const char* tensor : {"codebook", "hidden4.weights.sums", "sketch.rows", "hidden4.bias"}) {
+    CAPTURE(tensor);
+    CHECK(contains(refused(fbs::SketchNorm::tweet, tensor, 8, tiny_skeleton()),
+                   "token rows: expected one 32-bit row number a token"));
+  }
+  CHECK(
+      contains(refused(fbs::SketchNorm::tweet, "nowhere", 8, tiny_skeleton()), "no tensor named 'nowhere'"));
+
+  // The right shape: as many numbers as tokens.
+  const auto with_numbers = [](std::optional<uint64_t> first_row) {
+    return forged(
+        [&](fbs::ModelT& m, Tensors& tensors) {
+          const size_t at = tensor_index(m, "hidden4.weights.sums");
+          auto numbers = std::make_unique<fbs::TensorT>(*m.tensors[at]);
+          const uint64_t tokens = m.tensors[tensor_index(m, "codebook")]->shape[0];
+          numbers->name = "token.rows";
+          numbers->shape = {tokens};
+          numbers->padded_columns = static_cast<uint32_t>(tokens);
+          m.tensors.push_back(std::move(numbers));
+          tensors.emplace_back(tokens * 4);
+          m.layout->sketch->norm = fbs::SketchNorm::tweet;
+          m.layout->sketch->token_rows = "token.rows";
+          m.layout->sketch->token_first_row = first_row ? *first_row : m.layout->flags[0]->first_row;
+        },
+        tiny_skeleton());
+  };
+  CHECK(contains(open_error(with_numbers(0)), "token rows: 8-bit rows are for the sketch"));
+  CHECK(contains(open_error(with_numbers(1'000'000)), "token rows: its rows lie outside the tables"));
+  const Bytes good = with_numbers(std::nullopt);  // 16-bit rows
+  Model::from_memory(good.all(), "forged");
 }
 
 TEST_CASE("a damaged codebook never leads outside the table of rows") {

@@ -23,14 +23,8 @@ std::vector<kinglet::Scores> score_all(const kinglet::Model& model,
   return all;
 }
 
-}  // namespace
-
-TEST_CASE("sessions on several threads share a model and a history without a race, and agree") {
-  const kinglet::test::TempDir dir;
-  const kinglet::test::SmallWorld world(dir, 400);
-  kinglet::synthetic::NetworkOptions network;
-  network.hidden = 32;
-  const kinglet::Model model = kinglet::Model::open(kinglet::test::write_model(dir, network, 30'522));
+void check_threads(const std::filesystem::path& path, const kinglet::test::SmallWorld& world) {
+  const kinglet::Model model = kinglet::Model::open(path);
   const kinglet::formats::HistoryFile history(world.history);
   const std::vector<kinglet::Scores> expected = score_all(model, history, world.score);
   REQUIRE(expected.size() == 100);
@@ -44,4 +38,16 @@ TEST_CASE("sessions on several threads share a model and a history without a rac
     REQUIRE(result.size() == expected.size());
     for (size_t i = 0; i < expected.size(); ++i) CHECK(result[i].logits == expected[i].logits);
   }
+}
+
+}  // namespace
+
+TEST_CASE("sessions on several threads share a model and a history without a race, and agree") {
+  const kinglet::test::TempDir dir;
+  const kinglet::test::SmallWorld world(dir, 400);
+  kinglet::synthetic::NetworkOptions network;
+  network.hidden = 32;
+  check_threads(kinglet::test::write_model(dir, network, 30'522), world);
+  // In 8 bits, with two layers folded and rows of frequent values.
+  check_threads(kinglet::test::write_skeleton_model(dir, world, network, 30'522), world);
 }
