@@ -140,6 +140,8 @@ void add_bench(CLI::App& app) {
   verb->add_option("--model", arguments->model, "Model file")->required();
   verb->add_option("--history", arguments->history, "History file")->required();
   verb->add_option("rows", arguments->rows, "Files, or folders of part-* files")->required();
+  verb->add_flag("--huge-pages", arguments->options.huge_pages,
+                 "Score from a copy of the model in huge pages, rather than from the mapped file");
   verb->add_option("--isa", arguments->isa, "Instruction set: scalar, sse42, avx2, ... [the fastest here]");
   verb->add_option("--rounds", arguments->options.rounds, "How often all rows are gone through")
       ->capture_default_str()

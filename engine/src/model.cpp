@@ -62,7 +62,8 @@ void check_meaning(const ModelFile& file) {
   if (!same) throw Error(file.path(), "header", "expected the targets like, retweet, quote, reply");
 }
 
-std::shared_ptr<const ModelImpl> make_model(ModelFile file, const OpenOptions& options) {
+std::shared_ptr<const ModelImpl> make_model(std::unique_ptr<const formats::HugePageCopy> copy, ModelFile file,
+                                            const OpenOptions& options) {
   check_meaning(file);
   const kernels::KernelTable* table = choose_kernels(options);
   Plan plan = resolve_plan(file);
@@ -74,23 +75,38 @@ std::shared_ptr<const ModelImpl> make_model(ModelFile file, const OpenOptions& o
     }
   }
   const uint32_t unknown = file.header().unknown_language();
-  return std::make_shared<const ModelImpl>(
-      ModelImpl{std::move(file), table, std::move(plan), std::move(layout), std::move(languages), unknown});
+  return std::make_shared<const ModelImpl>(ModelImpl{std::move(copy), std::move(file), table, std::move(plan),
+                                                     std::move(layout), std::move(languages), unknown});
 }
 
 }  // namespace
 
 Model Model::open(const std::filesystem::path& path, const OpenOptions& options) {
-  Model model(make_model(ModelFile(path), options));
+  if (!options.huge_pages) return finish(make_model(nullptr, ModelFile(path), options), options);
+  const formats::MappedFile file(path);
+  auto copy = std::make_unique<const formats::HugePageCopy>(file.bytes());
+  ModelFile in_memory(copy->bytes(), file.path());
+  return finish(make_model(std::move(copy), std::move(in_memory), options), options);
+}
+
+Model Model::finish(std::shared_ptr<const ModelImpl> impl, const OpenOptions& options) {
+  Model model(std::move(impl));
   if (options.verify) model.verify();
   return model;
 }
 
 Model Model::from_memory(std::span<const std::byte> bytes, const std::string& name,
                          const OpenOptions& options) {
-  Model model(make_model(ModelFile(bytes, name), options));
-  if (options.verify) model.verify();
-  return model;
+  return finish(make_model(nullptr, ModelFile(bytes, name), options), options);
+}
+
+uint64_t Model::warm_up() const noexcept {
+  constexpr size_t kPage = 4096;
+  const std::span<const std::byte> bytes = impl_->file.bytes();
+  // Volatile: the compiler may not leave out reads whose result nobody looks at.
+  const volatile std::byte* data = bytes.data();
+  for (size_t i = 0; i < bytes.size(); i += kPage) static_cast<void>(data[i]);
+  return bytes.size();
 }
 
 void Model::verify() const {

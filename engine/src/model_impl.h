@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string_view>
 
 #include <tsl/robin_map.h>
@@ -14,6 +15,7 @@ namespace kinglet {
 
 /// What a Model shares: the mapped file and everything resolved from it. Immutable once made.
 struct ModelImpl {
+  std::unique_ptr<const formats::HugePageCopy> copy;  // what `file` reads, where the caller wants one
   formats::ModelFile file;
   const kernels::KernelTable* kernels;
   Plan plan;

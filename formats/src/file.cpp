@@ -2,7 +2,9 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include <fcntl.h>
@@ -54,6 +56,27 @@ MappedFile::MappedFile(const std::filesystem::path& path) : path_(path.string())
   }
   data_ = static_cast<const std::byte*>(mapping);
   size_ = static_cast<size_t>(info.st_size);
+}
+
+HugePageCopy::HugePageCopy(std::span<const std::byte> bytes) : size_(bytes.size()) {
+  constexpr size_t kHugePage = size_t{1} << 21;
+  // A whole page more, so that the copy can begin at a page's start.
+  mapping_size_ = (size_ / kHugePage + 2) * kHugePage;
+  mapping_ = ::mmap(nullptr, mapping_size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapping_ == MAP_FAILED) throw std::bad_alloc();
+#if defined(MADV_HUGEPAGE)
+  // Advice: where it is not taken the copy lies in small pages.
+  static_cast<void>(::madvise(mapping_, mapping_size_, MADV_HUGEPAGE));
+#endif
+  auto* base = static_cast<std::byte*>(mapping_);
+  std::byte* start = base + (kHugePage - reinterpret_cast<uintptr_t>(base) % kHugePage) % kHugePage;
+  std::memcpy(start, bytes.data(), size_);
+  static_cast<void>(::mprotect(mapping_, mapping_size_, PROT_READ));
+  data_ = start;
+}
+
+HugePageCopy::~HugePageCopy() {
+  ::munmap(mapping_, mapping_size_);
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept

@@ -35,7 +35,9 @@ class Times {
 class Service {
  public:
   Service(const std::filesystem::path& model, const std::filesystem::path& history, const Options& options)
-      : model_(Model::open(model, {.isa = options.isa})), history_(history), session_(model_) {}
+      : model_(Model::open(model, {.isa = options.isa, .huge_pages = options.huge_pages})),
+        history_(history),
+        session_(model_) {}
 
   const Model& model() const { return model_; }
   const formats::HistoryFile& history() const { return history_; }

@@ -22,6 +22,10 @@ struct OpenOptions {
   /// Also check every tensor's checksum and values, and that the self-tests give the bits they should (reads
   /// the whole file; Model::verify).
   bool verify = false;
+  /// Keep a copy of the file in memory of this process, in huge pages where the system gives them, rather
+  /// than map it: scores wait less for addresses, but processes no longer share the pages, and open() reads
+  /// all.
+  bool huge_pages = false;
 };
 
 /// A model file, memory-mapped and bound to one instruction set's kernels. Immutable: copies share it, and
@@ -41,6 +45,9 @@ class Model {
   /// Error.
   void verify() const;
 
+  /// Reads the file once, so that the first scores do not wait for the disk. Returns its bytes.
+  uint64_t warm_up() const noexcept;
+
   kernels::Isa isa() const noexcept;
   const formats::ModelFile& file() const noexcept;
 
@@ -56,6 +63,7 @@ class Model {
  private:
   friend class PreparedPart;
   friend class Session;
+  static Model finish(std::shared_ptr<const ModelImpl> impl, const OpenOptions& options);
   explicit Model(std::shared_ptr<const ModelImpl> impl) : impl_(std::move(impl)) {}
   std::shared_ptr<const ModelImpl> impl_;
 };

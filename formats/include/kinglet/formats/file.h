@@ -32,6 +32,26 @@ class MappedFile {
   std::string path_;
 };
 
+/// A copy of bytes in memory of its own, in huge pages where the system has them to give (Linux: transparent
+/// ones, by advice): readers that jump about in it miss the address cache less. Read-only once made.
+class HugePageCopy {
+ public:
+  /// Throws std::bad_alloc.
+  explicit HugePageCopy(std::span<const std::byte> bytes);
+  HugePageCopy(const HugePageCopy&) = delete;
+  HugePageCopy& operator=(const HugePageCopy&) = delete;
+  ~HugePageCopy();
+
+  /// At the start of a page of 2 MiB.
+  std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
+
+ private:
+  void* mapping_ = nullptr;
+  size_t mapping_size_ = 0;
+  const std::byte* data_ = nullptr;
+  size_t size_ = 0;
+};
+
 /// A file written beside its final path (".NAME.tmp-PID-N") and renamed over it by commit(), after fsync.
 /// Destroyed without commit() (an error, an interruption), it leaves nothing behind and the old file
 /// untouched. Not thread-safe. Every failure to write (a full disk among them) throws Error.

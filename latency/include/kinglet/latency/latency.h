@@ -20,6 +20,7 @@ namespace kinglet::latency {
 inline constexpr std::array<std::string_view, 3> kStageNames = {"parse", "features", "score"};
 
 struct Options {
+  bool huge_pages = false;  // a copy of the model in huge pages, rather than the mapped file
   /// Default: as Model::open chooses.
   std::optional<kernels::Isa> isa;
   /// How often all rows are gone through, warm.
