@@ -170,6 +170,7 @@ TEST_CASE("a command line that is not understood exits with 2 and touches nothin
       {"history"},
       {"convert", "--weights", inputs.path("weights.safetensors")},
       with(inputs.convert("model"), {"--fast"}),
+      with(inputs.convert("model"), {"--precision", "fp64"}),
       with(inputs.history("history"), {"--holdout-every", "often"}),
       with(inputs.history("history"), {"--memory", "plenty"}),
       inputs.features("sideways", "features.tsv"),
