@@ -1,4 +1,4 @@
-// Compiled with -mavx512f, bw, dq and vl (and -mfma), this file alone.
+// Compiled with -mavx512f, bw, dq and vl (and -mfma, -mf16c), this file alone.
 #include "avx512.h"
 
 #include "tables.h"
@@ -12,8 +12,8 @@ using S8 = simd::KernelsS8<Avx512>;
 }  // namespace
 
 const KernelTable avx512_table = {
-    Isa::avx512,  F32::add_rows<float>, F32::add_rows<Bf16>, F32::add_rows<F16>, F32::add_rows_s16,
-    S8::add_rows, F32::gemv<float>,     F32::gemv<Bf16>,     F32::gemv<F16>,     S8::quantize,
+    Isa::avx512,  F32::add_rows<float>, F32::add_rows<Bf16>, F16Kernels::add_rows<F16>, F32::add_rows_s16,
+    S8::add_rows, F32::gemv<float>,     F32::gemv<Bf16>,     F16Kernels::gemv<F16>,     S8::quantize,
     S8::gemv,     F32::activate};
 
 }  // namespace kinglet::kernels

@@ -228,6 +228,8 @@ Choices choose(const Reference& reference, const Sources& sources, const Convert
                         options.calibration.frequent_bytes, columns * formats::element_bytes(types.features));
     frequent.vocabulary = sources.codes.size() / sources.sketch.depth;
     if (options.features.sketch_norm != fbs::SketchNorm::tweet) return frequent;
+    // A token's row adds up `depth` 8-bit rows within 16 bits.
+    if (types.sketch == fbs::ElementType::s8 && sources.sketch.depth > kMaximumSummed) return frequent;
     const uint64_t element =
         types.sketch == fbs::ElementType::s8 ? sizeof(int16_t) : formats::element_bytes(types.sketch);
     frequent.tokens = frequent_tokens(reference.requests, sources.codes, sources.sketch,

@@ -37,8 +37,7 @@ kernels::F16 to_f16(double value, const std::string& tensor) {
                     " does not fit fp16, whose largest is 65504; --precision bf16 has the range of floats");
   }
   const uint32_t sign = std::signbit(rounded) ? 0x8000U : 0U;
-  const auto denormal = static_cast<uint32_t>(std::ldexp(magnitude, 24));
-  if (denormal < 0x400U) return {static_cast<uint16_t>(sign | denormal)};
+  if (magnitude < 0x1p-14) return {static_cast<uint16_t>(sign | static_cast<uint32_t>(magnitude * 0x1p24))};
   const auto bits = std::bit_cast<uint32_t>(static_cast<float>(magnitude));  // exact
   constexpr uint32_t kBias = 127 - 15;
   return {static_cast<uint16_t>(sign | ((bits >> 13) - (kBias << 10)))};

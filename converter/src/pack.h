@@ -25,7 +25,7 @@ class TensorPack {
   void add_rows(const std::string& name, fbs::ElementType type, std::span<const double> values,
                 uint64_t columns);
   /// 16-bit rows of shape [groups, columns]: the exact sum of each group's rows of the 8-bit tensor `source`,
-  /// whose scale is theirs. A group has at most 258 rows.
+  /// whose scale is theirs. A group has at most kMaximumSummed rows.
   void add_sums_s16(const std::string& name, const std::string& source,
                     const std::vector<std::vector<uint32_t>>& groups, uint64_t columns);
   /// 32-bit integers.
@@ -58,6 +58,9 @@ class TensorPack {
   std::vector<std::unique_ptr<fbs::TensorT>> infos_;
   std::vector<std::vector<std::byte>> bytes_;
 };
+
+/// 8-bit rows that a 16-bit one can add up.
+inline constexpr uint64_t kMaximumSummed = 32'767 / 127;
 
 /// The nearest float; throws Error naming the tensor where it is not finite.
 float to_float(double value, const std::string& tensor);

@@ -188,6 +188,7 @@ TEST_CASE("a command line that is not understood exits with 2 and touches nothin
       with(inputs.convert("model"), {"--history", inputs.path("train")}),
       with(inputs.calibrated("model", "int8"), {"--fold", "4"}),
       with(inputs.calibrated("model", "int8"), {"--frequent-bytes", "many"}),
+      with(inputs.convert("model"), {"--precision", "fp64"}),
       with(inputs.history("history"), {"--holdout-every", "often"}),
       with(inputs.history("history"), {"--memory", "plenty"}),
       inputs.features("sideways", "features.tsv"),

@@ -4,11 +4,14 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "kinglet/converter/tensors.h"
 #include "kinglet/formats/error.h"
 #include "kinglet/model.h"
 
+#include "../../converter/src/half.h"
+#include "../../kernels/scalar/widen.h"
 #include "support/checkpoint_writer.h"
 #include "support/small_model.h"
 
@@ -17,6 +20,7 @@ namespace {
 using kinglet::converter::ConvertOptions;
 using kinglet::converter::ConvertReport;
 using kinglet::converter::ElementType;
+using kinglet::converter::Precision;
 using kinglet::converter::Tensor;
 using kinglet::converter::TensorMap;
 using kinglet::test::error_of;
@@ -130,6 +134,81 @@ TEST_CASE("integers, negative variances and folded overflow are refused") {
   overflow.set_float("bn1.weight", 0, 3e38F);
   overflow.set_float("bn1.running_var", 0, 0);
   CHECK(contains(overflow.error(), "does not fit a float"));
+}
+
+TEST_CASE("values beyond fp16 are refused by name, with bf16 as the way out, and bf16 holds them") {
+  for (const auto& [tensor, name] : {std::pair<const char*, const char*>{"l2.weight", "hidden2.weights"},
+                                     {"l1.weight", "sketch.rows"},
+                                     {"projection.weight", "sketch.rows"}}) {
+    for (const float value : {65'520.0F, -1e9F}) {  // the first that rounds to infinity, and far beyond
+      Fixture fixture;
+      fixture.set_float(tensor, 0, value);
+      fixture.options.precision = Precision::fp16;
+      const std::string message = fixture.error();
+      CHECK(contains(message, "tensor " + std::string(name)));
+      CHECK(contains(message, "does not fit fp16"));
+      CHECK(contains(message, "--precision bf16"));
+      fixture.options.precision = Precision::bf16;
+      fixture.convert();
+      kinglet::Model::open(fixture.dir / "m.kinglet", {.verify = true});
+    }
+    Fixture largest;
+    largest.set_float(tensor, 0, 65'519.0F);
+    largest.options.precision = Precision::fp16;
+    largest.convert();
+  }
+  Fixture beyond;
+  beyond.set_float("l2.weight", 0, std::numeric_limits<float>::max());
+  beyond.options.precision = Precision::bf16;
+  CHECK(contains(beyond.error(), "tensor hidden2.weights: a folded value does not fit bf16"));
+}
+
+TEST_CASE("each precision stores what it says, vectors and the output layer as floats") {
+  using Type = kinglet::fbs::ElementType;
+  struct Stored {
+    Precision precision;
+    Type sketch, features, hidden;
+  };
+  for (const Stored& stored : {Stored{Precision::bf16, Type::bf16, Type::bf16, Type::bf16},
+                               Stored{Precision::fp16, Type::f16, Type::f16, Type::f16},
+                               Stored{Precision::int8, Type::s8, Type::s16, Type::s8},
+                               Stored{Precision::mixed, Type::s8, Type::s16, Type::bf16}}) {
+    Fixture fixture;
+    fixture.options.precision = stored.precision;
+    fixture.convert();
+    const kinglet::formats::ModelFile file(fixture.dir / "m.kinglet");
+    const auto type_of = [&file](const char* name) { return file.tensor(name, "test").info->type(); };
+    CHECK(file.header().precision()->string_view() ==
+          kinglet::converter::kPrecisionNames[static_cast<size_t>(stored.precision)]);
+    CHECK(type_of("sketch.rows") == stored.sketch);
+    CHECK(type_of("feature.rows") == stored.features);
+    for (const char* name : {"hidden2.weights", "hidden3.weights", "hidden4.weights"})
+      CHECK(type_of(name) == stored.hidden);
+    for (const char* name : {"logits.weights", "logits.bias", "first_layer.bias", "hidden2.bias"})
+      CHECK(type_of(name) == Type::f32);
+  }
+}
+
+TEST_CASE("16-bit floats: every finite value stands for itself, and what lies between goes to the nearest") {
+  const auto check = [](auto round, uint32_t infinity) {
+    for (uint32_t bits = 0; bits < infinity; ++bits) {
+      const decltype(round(0.0, "t")) value{static_cast<uint16_t>(bits)};
+      const double low = kinglet::kernels::widen(value);
+      CHECK(round(low, "t").bits == bits);
+      CHECK(round(-low, "t").bits == (bits | 0x8000U));
+      if (bits + 1 == infinity) break;
+      const decltype(value) next{static_cast<uint16_t>(bits + 1)};
+      const double high = kinglet::kernels::widen(next);
+      const double middle = (low + high) / 2;  // exact in double, but not always in float
+      const uint32_t even = bits + (bits & 1);
+      CHECK(round(middle, "t").bits == even);
+      CHECK(round(std::nextafter(middle, 0.0), "t").bits == bits);
+      CHECK(round(std::nextafter(middle, high), "t").bits == bits + 1);
+      CHECK(round(-std::nextafter(middle, high), "t").bits == ((bits + 1) | 0x8000U));
+    }
+  };
+  check(kinglet::converter::to_bf16, 0x7F80);
+  check(kinglet::converter::to_f16, 0x7C00);
 }
 
 TEST_CASE("half, bfloat and double checkpoints convert as their exact values") {

@@ -10,6 +10,7 @@ TEST_CASE("a full-size network has the same bits on every emulated CPU") {
   const kinglet::test::TempDir dir;
   const kinglet::test::FullSizeCase full(dir, 2);
   for (const kinglet::test::EmulatedCpu& cpu : kinglet::test::kEmulatedCpus) {
-    kinglet::test::check_on_cpu(shared, cpu, KINGLET_PROBE, full.model, full.requests, full.expected, "768");
+    kinglet::test::check_on_cpu(shared, cpu, KINGLET_PROBE, {full.model}, full.requests, full.expected,
+                                "768");
   }
 }

@@ -15,6 +15,7 @@
 namespace {
 
 using kinglet::Model;
+using kinglet::converter::Precision;
 using kinglet::formats::ModelFile;
 using kinglet::formats::ModelFileWriter;
 using kinglet::test::error_of;
@@ -40,11 +41,14 @@ class Bytes {
   std::byte* data_;
 };
 
+std::string tiny_model_in(Precision precision) {
+  const TempDir dir;
+  return kinglet::test::read_file(
+      kinglet::test::write_model(dir, kinglet::test::tiny_network(), 11, precision));
+}
+
 const std::string& tiny_model() {
-  static const std::string text = [] {
-    const TempDir dir;
-    return kinglet::test::read_file(kinglet::test::write_model(dir, kinglet::test::tiny_network(), 11));
-  }();
+  static const std::string text = tiny_model_in(Precision::fp32);
   return text;
 }
 
@@ -238,7 +242,8 @@ TEST_CASE("a plan or layout whose names, widths or rows do not fit is refused") 
       contains(refused([](fbs::ModelT& m) { m.languages[0]->name = m.languages[1]->name; }), "stands twice"));
   CHECK(contains(refused([](fbs::ModelT& m) { m.tensors[1]->name = m.tensors[0]->name; }), "stands twice"));
   CHECK(contains(refused([](fbs::ModelT& m) { m.targets.pop_back(); }), "expected the targets"));
-  CHECK(contains(refused([](fbs::ModelT& m) { m.precision = "fp4"; }), "unknown to this build"));
+  for (const char* unknown : {"fp4", "", "FP32", "fp", "bf16 "})
+    CHECK(contains(refused([unknown](fbs::ModelT& m) { m.precision = unknown; }), "unknown to this build"));
 }
 
 TEST_CASE("values that are not finite, codes beyond the width and wrong self-test bits fail verification") {
@@ -469,6 +474,42 @@ TEST_CASE("token rows need one norm a tweet, one number a token, and rows that t
   CHECK(contains(open_error(with_numbers(1'000'000)), "token rows: its rows lie outside the tables"));
   const Bytes good = with_numbers(std::nullopt);  // 16-bit rows
   Model::from_memory(good.all(), "forged");
+}
+
+TEST_CASE("16-bit floats that are not finite fail verification, and 16-bit tables must be panels and rows") {
+  struct Case {
+    Precision precision;
+    uint16_t infinity;
+  };
+  for (const Case& half : {Case{Precision::bf16, 0x7F80}, Case{Precision::fp16, 0x7C00}}) {
+    const std::string model = tiny_model_in(half.precision);
+    const auto with = [&](const std::string& name, uint16_t bits) {
+      return open_error(forged(
+                            [&](fbs::ModelT& header, auto& tensors) {
+                              std::memcpy(tensors[tensor_index(header, name)].data() + 2, &bits, 2);
+                            },
+                            model),
+                        true);
+    };
+    for (const char* name : {"hidden3.weights", "sketch.rows", "feature.rows"}) {
+      for (const int above : {0, 1, 0x8000, 0x8001}) {
+        CHECK(contains(with(name, static_cast<uint16_t>(half.infinity + above)),
+                       "tensor " + std::string(name) + ": holds a value that is not finite"));
+      }
+      const auto largest = static_cast<uint16_t>(half.infinity - 1);
+      CHECK_FALSE(contains(with(name, largest), "holds a value"));  // but it changes the self-tests' bits
+    }
+    const auto refused = [&](const std::function<void(fbs::ModelT&)>& change) {
+      return open_error(forged([&](fbs::ModelT& header, auto&) { change(header); }, model));
+    };
+    CHECK(contains(refused([](fbs::ModelT& m) { m.plan->rows_scale = "first_layer.bias"; }),
+                   "rows of integers have a scale, others none"));
+    CHECK(contains(refused([](fbs::ModelT& m) { m.plan->steps[1]->weights_scale = "hidden2.bias"; }),
+                   "8-bit weights have a scale and sums"));
+    CHECK(contains(refused([](fbs::ModelT& m) { m.plan->steps[1]->weights = "sketch.rows"; }),
+                   "expected float weights"));
+    CHECK(contains(refused([](fbs::ModelT& m) { m.plan->rows = "hidden2.weights"; }), "table of rows"));
+  }
 }
 
 TEST_CASE("a damaged codebook never leads outside the table of rows") {

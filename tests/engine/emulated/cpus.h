@@ -37,17 +37,25 @@ inline std::string no_emulator(const std::filesystem::path& shared) {
   return {};
 }
 
-/// Runs the probe on one CPU: every instruction set it has must give the `expected` bits, it must choose the
-/// best, and refuse those that are faster (all x86-64 sets, slowest first, each CPU having all up to its
-/// best).
+/// Runs the probe on one CPU: every instruction set it has must give the `expected` bits (of all models, one
+/// after the other), it must choose the best, and refuse those that are faster (all x86-64 sets, slowest
+/// first, each CPU having all up to its best).
 inline void check_on_cpu(const std::filesystem::path& shared, const EmulatedCpu& cpu,
-                         const std::string& probe, const std::filesystem::path& model,
+                         const std::string& probe, const std::vector<std::filesystem::path>& models,
                          const std::filesystem::path& requests, const std::vector<std::string>& expected,
                          const char* megabytes = "512") {
   CAPTURE(cpu.model);
-  const auto result =
-      run_process({(shared / "emulate/run").string(), "-t", "1500", "-m", megabytes, "-c", cpu.model, "-f",
-                   "m=" + model.string(), "-f", "r=" + requests.string(), probe, "m", "r"});
+  std::vector<std::string> call = {
+      (shared / "emulate/run").string(), "-t", "1500", "-m", megabytes, "-c", cpu.model, "-f",
+      "r=" + requests.string()};
+  std::vector<std::string> arguments = {probe, "r"};
+  for (const std::filesystem::path& model : models) {
+    const std::string name = "m" + std::to_string(arguments.size());
+    call.insert(call.end(), {"-f", name + "=" + model.string()});
+    arguments.push_back(name);
+  }
+  call.insert(call.end(), arguments.begin(), arguments.end());
+  const auto result = run_process(call);
   REQUIRE_MESSAGE(result.exit_code == 0, result.out << result.err);
   std::istringstream lines(result.out);
   std::string isa;
@@ -70,7 +78,7 @@ inline void check_on_cpu(const std::filesystem::path& shared, const EmulatedCpu&
     if (has) {
       CHECK(by_isa[name] == expected);
     } else {
-      CHECK(by_isa[name] == std::vector<std::string>{"refused"});
+      CHECK(by_isa[name] == std::vector<std::string>(models.size(), "refused"));
     }
     if (name == cpu.best_isa) has = false;
   }

@@ -14,8 +14,8 @@ namespace kinglet::test {
 
 /// A full-size network, a few requests to it, and the bits that the scalar kernels give here.
 struct FullSizeCase {
-  FullSizeCase(const TempDir& dir, size_t count)
-      : model(write_model(dir, {}, 30'522)), requests(dir / "requests") {
+  FullSizeCase(const TempDir& dir, size_t count, converter::Precision precision = converter::Precision::fp32)
+      : model(write_model(dir, {}, 30'522, precision)), requests(dir / "requests") {
     Session session(Model::open(model, {.isa = kernels::Isa::scalar}));
     Random random(5);
     std::vector<StoredRequest> stored(count);

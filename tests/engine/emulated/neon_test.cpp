@@ -53,9 +53,12 @@ TEST_CASE("AArch64: each precision's signature of NEON is that of x86-64") {
 }
 
 TEST_CASE("AArch64: a full-size network has the bits of x86-64, scalar and NEON, and NEON is chosen") {
-  const kinglet::test::TempDir dir;
-  const kinglet::test::FullSizeCase full(dir, 8);
-  const Lines lines = probe({full.model.string(), full.requests.string()});
-  if (lines.empty()) return;
-  CHECK(lines == Lines{{"best", {"neon"}}, {"neon", full.expected}, {"scalar", full.expected}});
+  for (const kinglet::test::PrecisionSignature& signature : kinglet::test::kSignatures) {
+    const kinglet::test::TempDir dir;
+    const kinglet::test::FullSizeCase full(dir, 4, signature.precision);
+    const Lines lines = probe({full.requests.string(), full.model.string()});
+    if (lines.empty()) return;
+    CHECK_MESSAGE((lines == Lines{{"best", {"neon"}}, {"neon", full.expected}, {"scalar", full.expected}}),
+                  kinglet::test::name_of(signature.precision));
+  }
 }

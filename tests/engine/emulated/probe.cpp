@@ -1,6 +1,7 @@
 // Runs on an emulated CPU (static, one thread, no signals): on every instruction set this CPU has, scores the
-// requests of a file and prints the logits' bits; without a file, prints the model's signature. Of every
-// other instruction set of this build it prints that the model refused it. usage: probe MODEL [REQUESTS]
+// requests of a file with each model and prints the logits' bits; without a file, prints the model's
+// signature. Of every other instruction set of this build it prints that the model refused it.
+// usage: probe MODEL | probe REQUESTS MODEL...
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -45,13 +46,15 @@ void sign(const char* path) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2 && argc != 3) return 64;
+  if (argc < 2) return 64;
   try {
     if (argc == 2) {
       sign(argv[1]);
       return 0;
     }
-    for (const Isa isa : kinglet::kernels::built_isas()) score(isa, argv[1], argv[2]);
+    for (int model = 2; model < argc; ++model) {
+      for (const Isa isa : kinglet::kernels::built_isas()) score(isa, argv[model], argv[1]);
+    }
     const std::string best(kinglet::kernels::isa_name(kinglet::kernels::best_isa()));
     std::printf("best %s\n", best.c_str());
   } catch (const std::exception& error) {

@@ -11,8 +11,9 @@ struct PrecisionSignature {
 
 /// They change only with the documented arithmetic (docs/numerics.md), in a commit that says so.
 inline constexpr PrecisionSignature kSignatures[] = {
-    {converter::Precision::fp32, 0x4C73'1B52'12DD'40CC},
-    {converter::Precision::int8, 0x42A8'544B'A43A'9848},
+    {converter::Precision::fp32, 0x4C73'1B52'12DD'40CC},  {converter::Precision::bf16, 0xDD72'55A3'A347'8E99},
+    {converter::Precision::fp16, 0xCB0F'865E'7B00'1F18},  {converter::Precision::int8, 0x42A8'544B'A43A'9848},
+    {converter::Precision::mixed, 0xDBF4'F625'E322'8194},
 };
 
 inline std::string_view name_of(converter::Precision precision) {
