@@ -37,11 +37,12 @@ bool contains(const std::string& text, const std::string& part) {
 }
 
 struct Fixture {
-  Fixture() : world(dir, 4 * kRows), sources(kinglet::test::write_model_sources(dir, network(), 300)) {}
+  Fixture() : world(dir, 4 * kRows), sources(kinglet::test::write_model_sources(dir, network(), 3'000)) {}
 
   static kinglet::synthetic::NetworkOptions network() {
     kinglet::synthetic::NetworkOptions network = kinglet::test::tiny_network();
     network.hidden = 33;
+    network.depth = 6;
     return network;
   }
   ConvertOptions options(Precision precision, uint32_t layers = 0) const {
@@ -255,6 +256,53 @@ TEST_CASE("frequent rows keep to their bytes, most frequent first, and without a
   REQUIRE(plain.tensors().size() == calibrated.tensors().size());
   for (size_t i = 0; i < plain.tensors().size(); ++i)
     CHECK(plain.tensors()[i].info->checksum_low() == calibrated.tensors()[i].info->checksum_low());
+}
+
+TEST_CASE("with one norm a tweet frequent tokens have rows of their own: the same sums, fewer bytes") {
+  const Fixture fixture;
+  const kinglet::formats::HistoryFile history(fixture.world.history);
+  for (const Precision precision : {Precision::fp32, Precision::int8, Precision::bf16}) {
+    CAPTURE(static_cast<int>(precision));
+    ConvertOptions options = fixture.options(precision, 1);
+    options.features.sketch_norm = fbs::SketchNorm::tweet;
+    options.calibration.token_bytes = 100'000;
+    const CalibrationReport with = fixture.convert(options);
+    CHECK(with.token_rows > 0);
+    const Model tokens = fixture.model();
+    const auto& rows = tokens.file().tensor("token.rows", "test");
+    CHECK(rows.dimension(0) == with.token_rows);
+    CHECK(rows.bytes.size() <= 100'000);
+    kinglet::test::write_file(fixture.dir / "tokens.kinglet", kinglet::test::read_file(fixture.path()));
+    options.calibration.token_bytes = 0;
+    const CalibrationReport without = fixture.convert(options);
+    CHECK(without.token_rows == 0);
+    CHECK(with.bytes_mean < without.bytes_mean);
+    REQUIRE(with.after.size() == without.after.size());
+    // 8-bit rows are added up exactly, floats rounded once more: binary32 2^-24, bf16 2^-9 of a row.
+    const double bound = precision == Precision::bf16 ? 0x1p-9 : 1e-6;
+    for (size_t i = 0; i < with.after.size(); ++i) {
+      for (size_t t = 0; t < kinglet::kTargets; ++t)
+        CHECK(std::fabs(double{with.after[i][t]} - double{without.after[i][t]}) <= bound);
+    }
+  }
+  // One norm a depth has no such rows: a token's weight differs from depth to depth.
+  CHECK(fixture.convert(fixture.options(Precision::int8)).token_rows == 0);
+}
+
+TEST_CASE("a sketch too deep for 16-bit sums of 8-bit rows has no rows of tokens") {
+  const TempDir dir;
+  const SmallWorld world(dir, 80);
+  kinglet::synthetic::NetworkOptions network = kinglet::test::tiny_network();
+  network.depth = 259;
+  network.width = 2;
+  const ModelSources sources = kinglet::test::write_model_sources(dir, network, 3'000);
+  for (const Precision precision : {Precision::int8, Precision::fp32}) {
+    ConvertOptions options = kinglet::test::calibrated(sources, world, precision, 0);
+    options.features.sketch_norm = fbs::SketchNorm::tweet;
+    const auto report = kinglet::converter::convert(options, dir / "m.kinglet");
+    REQUIRE(report.calibration);
+    CHECK((report.calibration->token_rows > 0) == (precision == Precision::fp32));
+  }
 }
 
 TEST_CASE("the report: layers, probabilities, bytes and flips of every row") {
