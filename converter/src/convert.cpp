@@ -113,7 +113,7 @@ std::string options_text(const ConvertOptions& options, SketchShape sketch, size
   if (calibration.rows.empty()) return text;
   return text + " calibrate-rows=" + std::to_string(calibration.maximum_rows) +
          " frequent-bytes=" + std::to_string(calibration.frequent_bytes) +
-         " fold=" + std::to_string(folded_layers);
+         " token-bytes=" + std::to_string(calibration.token_bytes) + " fold=" + std::to_string(folded_layers);
 }
 
 void add_provenance(const ConvertOptions& options, const std::string& weights_format, SketchShape sketch,
