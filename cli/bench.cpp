@@ -7,6 +7,7 @@
 #include "kinglet/formats/error.h"
 #include "kinglet/latency/latency.h"
 #include "kinglet/latency/lines.h"
+#include "kinglet/latency/ranking.h"
 
 #include "progress.h"
 #include "verbs.h"
@@ -23,6 +24,7 @@ struct Arguments {
   std::filesystem::path history;
   std::vector<std::filesystem::path> rows;
   std::string isa;
+  size_t rank = 0;
   latency::LineChoice choice{.maximum = 1'000};
   latency::Options options;
   bool json = false;
@@ -87,6 +89,20 @@ void print_times(std::string_view name, const Quantiles& quantiles) {
              time_text(quantiles.p99), time_text(quantiles.p999));
 }
 
+ordered_json ranking_json(const latency::Ranking& ranking) {
+  return {{"tweets_for_a_reader", ranking.batch},
+          {"candidate", quantiles_json(ranking.candidate)},
+          {"prepared_pair", quantiles_json(ranking.pair)},
+          {"prepare_tweet", quantiles_json(ranking.prepare_tweet)}};
+}
+
+void print_ranking(const latency::Ranking& ranking) {
+  fmt::print("\n{} prepared tweets for one prepared reader\n", ranking.batch);
+  print_times("a candidate", ranking.candidate);
+  print_times("a pair alone", ranking.pair);
+  print_times("prepare tweet", ranking.prepare_tweet);
+}
+
 void print_text(const Arguments& arguments, const Report& report) {
   fmt::print("{}: {}, layout {}, {} bytes\n", arguments.model.string(), report.precision, report.layout,
              report.model_bytes);
@@ -124,11 +140,19 @@ void run(Arguments& arguments) {
   const auto lines = latency::read_lines(arguments.rows, arguments.choice, progress.function());
   const Report report =
       latency::measure(arguments.model, arguments.history, lines, arguments.options, progress.function());
+  std::optional<latency::Ranking> ranking;
+  if (arguments.rank != 0) {
+    ranking = latency::measure_ranking(arguments.model, arguments.history, lines, arguments.rank,
+                                       arguments.options, progress.function());
+  }
   progress.finish();
   if (arguments.json) {
-    fmt::print("{}\n", report_json(arguments, report).dump(2));
+    ordered_json json = report_json(arguments, report);
+    json["ranking"] = ranking ? ranking_json(*ranking) : ordered_json();
+    fmt::print("{}\n", json.dump(2));
   } else {
     print_text(arguments, report);
+    if (ranking) print_ranking(*ranking);
   }
 }
 
@@ -143,6 +167,8 @@ void add_bench(CLI::App& app) {
   verb->add_flag("--huge-pages", arguments->options.huge_pages,
                  "Score from a copy of the model in huge pages, rather than from the mapped file");
   verb->add_option("--isa", arguments->isa, "Instruction set: scalar, sse42, avx2, ... [the fastest here]");
+  verb->add_option("--rank", arguments->rank,
+                   "Also rank so many prepared tweets for one prepared reader at a time");
   verb->add_option("--rounds", arguments->options.rounds, "How often all rows are gone through")
       ->capture_default_str()
       ->check(CLI::Range(1, 1'000'000));

@@ -57,6 +57,6 @@ for precision in $PRECISIONS; do
   printf '\n```\n'
   (cd "$models" && taskset -c "$CPU" "$BUILD/kinglet" bench --model "$precision.kinglet" \
     --history "$net/history.kinglet" "${rows[@]}" --different-tweets --minimum-tokens "$MINIMUM_TOKENS" \
-    --max-rows "$MAX_ROWS" --repeat "$repeat")
+    --max-rows "$MAX_ROWS" --repeat "$repeat" --rank 64)
   printf '```\n'
 done

@@ -62,7 +62,8 @@ struct ActiveRows {
 ActiveRows count_active_rows(const std::vector<StoredRequest>& requests, const Frequent& frequent,
                              std::span<const uint16_t> codes, SketchShape sketch, size_t encoded_values);
 
-/// How many layers to fold, so that a request reads the fewest bytes of rows, columns and dense weights.
+/// How many layers to fold, so that a request reads the fewest bytes of rows, columns and dense weights,
+/// those of rows and columns counted double: they lie here and there.
 size_t choose_layers(const Sides& sides, const ActiveRows& rows, const NarrowTypes& types, uint64_t hidden);
 
 /// What `model` makes of the requests beside `reference`, the same network in fp32 as fold_dense_f32 folds

@@ -122,6 +122,18 @@ TEST_CASE("what is not asked for is not measured") {
   check_quantiles(report.at("cold"), 0);
   check_quantiles(report.at("load"), 0);
   CHECK(report.at("repeat").is_null());
+  CHECK(report.at("ranking").is_null());
+}
+
+TEST_CASE("prepared tweets are ranked for one reader where that is asked for") {
+  const Inputs inputs;
+  const auto report = inputs.report({"--rounds", "2", "--cold-rows", "0", "--loads", "0", "--rank", "3"});
+  const auto& ranking = report.at("ranking");
+  CHECK(ranking.at("tweets_for_a_reader") == 3);
+  const uint64_t groups = report.at("rows").get<uint64_t>() / 3;
+  check_quantiles(ranking.at("candidate"), 2 * groups);
+  check_quantiles(ranking.at("prepared_pair"), 2 * groups * 3);
+  check_quantiles(ranking.at("prepare_tweet"), 2 * groups * 3);
 }
 
 TEST_CASE("a thousand samples have a 99.9th percentile, and repeats then a ratio") {
