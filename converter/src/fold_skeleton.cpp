@@ -86,8 +86,9 @@ class Skeleton {
   }
 
   const Linear& layer_weights(size_t layer) const {
-    const Linear* const layers[] = {&network_.l1, &network_.l2, &network_.l3, &network_.l4};
-    return *layers[layer];
+    const std::array<const Linear*, kFoldable + 1> layers = {&network_.l1, &network_.l2, &network_.l3,
+                                                             &network_.l4};
+    return *layers.at(layer);
   }
 
   /// What a layer's leaky units multiply their sums by, on their usual side.

@@ -60,7 +60,7 @@ struct Fixture {
   std::string refused(const ConvertOptions& options) const {
     const auto files = [&] { return std::distance(std::filesystem::directory_iterator(dir.path()), {}); };
     const auto before = files();
-    const std::string message = error_of([&] { kinglet::converter::convert(options, path()); });
+    std::string message = error_of([&] { kinglet::converter::convert(options, path()); });
     CHECK(files() == before);
     return message;
   }

@@ -218,6 +218,7 @@ TEST_CASE("narrow skeletons have the same bits on every instruction set, and sta
         if (!kinglet::kernels::supported(isa)) continue;
         Session session(Model::open(fixture.path(), {.isa = isa, .verify = true}));
         std::vector<std::string> bits;
+        bits.reserve(requests.size());
         for (const StoredRequest& request : requests)
           bits.push_back(kinglet::test::logit_bits(session, request));
         if (expected.empty()) expected = bits;
