@@ -137,7 +137,7 @@ void add_convert(CLI::App& app) {
       ->transform(CLI::AsSizeValue(false))
       ->needs(rows);
   verb->add_option("--fold", options.folded_layers,
-                   "Hidden layers to fold into the first, 0 to 3 [what reads the fewest bytes]")
+                   "Hidden layers to fold into the first, 0 to 3 [what costs the rows least]")
       ->check(CLI::Range(0, 3))
       ->needs(rows);
   verb->add_flag("--strict", options.strict, "Refuse tensors that the network does not use");

@@ -242,6 +242,7 @@ CalibrationReport compare(const Model& model, const Model& reference, const Netw
     layers.emplace_back("hidden" + std::to_string(k + 1), &network.norms[k]);
   layers.emplace_back("logits", nullptr);
   std::vector<bool> normalised;
+  normalised.reserve(layers.size());
   for (const LayerErrors& layer : layers) normalised.push_back(has_step_scale(model, layer.result().name));
 
   CalibrationReport report;

@@ -90,6 +90,7 @@ void TensorPack::add_float_rows(const std::string& name, fbs::ElementType type,
 template <typename Integer>
 void TensorPack::add_integer_rows(const std::string& name, fbs::ElementType type,
                                   std::span<const double> values, uint64_t columns) {
+  const uint64_t rows = values.size() / columns;
   std::vector<double> largest(columns);
   for (size_t i = 0; i < values.size(); ++i)
     largest[i % columns] = std::max(largest[i % columns], std::fabs(values[i]));
@@ -99,7 +100,7 @@ void TensorPack::add_integer_rows(const std::string& name, fbs::ElementType type
   for (uint64_t c = 0; c < columns; ++c) scale[c] = unit_of(largest[c], kLimit, name);
   for (size_t i = 0; i < values.size(); ++i)
     integers[i] = static_cast<Integer>(to_units(values[i], scale[i % columns], kLimit));
-  add(name, type, {values.size() / columns, columns}, std::as_bytes(std::span(integers)));
+  add(name, type, {rows, columns}, std::as_bytes(std::span(integers)));
   add_vector(name + ".scale", scale, columns);
 }
 

@@ -5,7 +5,7 @@
 #include "kinglet/session.h"
 
 #include "support/random.h"
-#include "support/small_model.h"
+#include "support/small_world.h"
 
 using kinglet::Candidate;
 using kinglet::Model;
@@ -70,21 +70,31 @@ void check_same(const Scores& a, const Scores& b) {
   }
 }
 
-Model small_model(const kinglet::test::TempDir& dir, Precision precision, uint32_t hidden) {
+enum class Kind { dense, skeleton };
+
+/// `kind` skeleton: in 8 bits.
+Model small_model(const kinglet::test::TempDir& dir, Precision precision, uint32_t hidden,
+                  Kind kind = Kind::dense) {
   kinglet::synthetic::NetworkOptions network;
   network.hidden = hidden;
   network.depth = 5;
   network.width = 64;
+  if (kind == Kind::skeleton) {
+    const kinglet::test::SmallWorld world(dir, 80);
+    return Model::open(kinglet::test::write_skeleton_model(dir, world, network, 500));
+  }
   return Model::open(kinglet::test::write_model(dir, network, 500, precision));
 }
 
 }  // namespace
 
 TEST_CASE("candidates have the bits of whole requests, whatever the batch and the instruction set") {
-  for (const Precision precision : {Precision::fp32, Precision::int8}) {
+  const std::pair<Precision, Kind> models[] = {
+      {Precision::fp32, Kind::dense}, {Precision::int8, Kind::dense}, {Precision::int8, Kind::skeleton}};
+  for (const auto& [precision, kind] : models) {
     for (const uint32_t hidden : {33U, 300U}) {
       const kinglet::test::TempDir dir;
-      const Model model = small_model(dir, precision, hidden);
+      const Model model = small_model(dir, precision, hidden, kind);
       Random random(77);
       std::vector<StoredRequest> tweets;
       std::vector<StoredRequest> readers;

@@ -47,7 +47,7 @@ struct ConvertOptions {
   Precision precision = Precision::fp32;
   CalibrationOptions calibration;
   /// Hidden layers to fold into the first (docs/numerics.md, "The sign skeleton"), 0 to 3; needs calibration
-  /// rows. Default: what makes them read the fewest bytes; 0 without them.
+  /// rows. Default: what costs them least, by the bytes they read; 0 without them.
   std::optional<uint32_t> folded_layers;
   /// Refuse a checkpoint that holds tensors the network does not use.
   bool strict = false;
