@@ -267,8 +267,9 @@ void add_rows_s8(benchmark::State& state, const KernelTable* table) {
   add_rows<int8_t>(state, [&](const int8_t* rows, const auto&, const float* scale, float* sum) {
     for (size_t d = 0; d < kDepths; ++d) {
       const size_t first = terms.size() * d / kDepths;
-      table->add_rows_s8(rows, kStride, kStride, terms.data() + first,
-                         terms.size() * (d + 1) / kDepths - first, 0.2F, scale, sum);
+      const size_t last = terms.size() * (d + 1) / kDepths;
+      table->add_rows_s8(rows, kStride, kStride, terms.data() + first, last - first, terms.size() - last,
+                         0.2F, scale, sum);
     }
   });
 }

@@ -61,12 +61,16 @@ void FirstLayer::run(const Request& request, float* sum) noexcept {
 
 void FirstLayer::add_sketch(std::span<const uint32_t> tokens, float* sum) noexcept {
   const bool by_tweet = layout_.norm == fbs::SketchNorm::tweet;
-  const float tweet_scale = by_tweet ? sketch_.tweet_scale(layout_, tokens) : 0.0F;
-  if (layout_.token_rows != nullptr) add_token_rows(tokens, tweet_scale, sum);
+  sketch_.count(layout_, tokens, Sketch::Tokens::all);
+  const float tweet_scale = by_tweet ? sketch_.tweet_scale(layout_) : 0.0F;
+  if (layout_.token_rows != nullptr) {
+    add_token_rows(tokens, tweet_scale, sum);
+    sketch_.count(layout_, tokens, Sketch::Tokens::without_rows);
+  }
   for (uint32_t d = 0; d < layout_.depth; ++d) {
-    const Sketch::Depth active = sketch_.depth(layout_, tokens, d, Sketch::Tokens::without_rows);
-    if (!active.terms.empty())
-      add_sketch_rows(active.terms, by_tweet ? tweet_scale : active.row_scale(), sum);
+    if (sketch_.terms(d).empty()) continue;
+    add_sketch_rows(sketch_.terms(d), sketch_.following(layout_, d),
+                    by_tweet ? tweet_scale : sketch_.row_scale(d), sum);
   }
 }
 
@@ -83,11 +87,11 @@ void FirstLayer::add_token_rows(std::span<const uint32_t> tokens, float scale, f
   if (count != 0) add(place.table, {sketch_terms_, count}, scale, sum);
 }
 
-void FirstLayer::add_sketch_rows(std::span<const kernels::CountTerm> counts, float scale,
+void FirstLayer::add_sketch_rows(std::span<const kernels::CountTerm> counts, size_t ahead, float scale,
                                  float* sum) noexcept {
   const uint32_t table = layout_.sketch_rows.table;
   if (plan_.tables[table].type == fbs::ElementType::s8) {
-    add_counts(table, counts, scale, sum);
+    add_counts(table, counts, ahead, scale, sum);
     return;
   }
   for (size_t t = 0; t < counts.size(); ++t) {
@@ -96,11 +100,11 @@ void FirstLayer::add_sketch_rows(std::span<const kernels::CountTerm> counts, flo
   add(table, {sketch_terms_, counts.size()}, scale, sum);
 }
 
-void FirstLayer::add_counts(uint32_t table_number, std::span<const kernels::CountTerm> counts, float scale,
-                            float* sum) noexcept {
+void FirstLayer::add_counts(uint32_t table_number, std::span<const kernels::CountTerm> counts, size_t ahead,
+                            float scale, float* sum) noexcept {
   const RowTable& table = plan_.tables[table_number];
   kernels_.add_rows_s8(static_cast<const int8_t*>(table.rows), plan_.stride, plan_.stride, counts.data(),
-                       counts.size(), scale, table.scale, sum);
+                       counts.size(), ahead, scale, table.scale, sum);
   bytes_read_ += counts.size() * plan_.stride;
 }
 
@@ -110,7 +114,7 @@ void FirstLayer::add_encoded(uint32_t table, std::span<const kernels::RowTerm> t
     const float units = (terms[t].weight * kEncodedUnits + kRound) - kRound;
     encoded_[t] = {terms[t].row, static_cast<int32_t>(units)};
   }
-  add_counts(table, {encoded_, terms.size()}, 1 / kEncodedUnits, sum);
+  add_counts(table, {encoded_, terms.size()}, 0, 1 / kEncodedUnits, sum);
 }
 
 void FirstLayer::add(uint32_t table, std::span<const kernels::RowTerm> terms, float scale,

@@ -41,9 +41,10 @@ class FirstLayer {
 
   void add_sketch(std::span<const uint32_t> tokens, float* sum) noexcept;
   void add_token_rows(std::span<const uint32_t> tokens, float scale, float* sum) noexcept;
-  void add_sketch_rows(std::span<const kernels::CountTerm> counts, float scale, float* sum) noexcept;
+  void add_sketch_rows(std::span<const kernels::CountTerm> counts, size_t ahead, float scale,
+                       float* sum) noexcept;
   void add_encoded(uint32_t table, std::span<const kernels::RowTerm> terms, float* sum) noexcept;
-  void add_counts(uint32_t table, std::span<const kernels::CountTerm> counts, float scale,
+  void add_counts(uint32_t table, std::span<const kernels::CountTerm> counts, size_t ahead, float scale,
                   float* sum) noexcept;
   void add(uint32_t table, std::span<const kernels::RowTerm> terms, float scale, float* sum) noexcept;
   void add_features(const Request& request, fbs::Scope scope, float* sum) noexcept;

@@ -67,7 +67,7 @@ uint64_t Flips::run(const PlanStep& step, const float* in, size_t width, float* 
   if (largest < kernels::kSmallestActivation) return 0;
   if (columns.type == fbs::ElementType::s8) {
     const size_t count = collect(out, width, kFlipLimit / largest, counts_);
-    kernels_.add_rows_s8(static_cast<const int8_t*>(columns.rows), stride, stride, counts_, count,
+    kernels_.add_rows_s8(static_cast<const int8_t*>(columns.rows), stride, stride, counts_, count, 0,
                          largest / kFlipLimit, columns.scale, target);
     return count * stride;
   }

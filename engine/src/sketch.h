@@ -10,38 +10,55 @@
 
 namespace kinglet {
 
-/// The sketch of a tweet, one depth at a time, as active rows of the first layer (spec section 5). Scratch
-/// for one session.
+/// The sketch of a tweet as active rows of the first layer, depth by depth (spec section 5). Scratch for one
+/// session.
 class Sketch {
  public:
   void book(const Layout& layout, Arena& arena) {
     places_offset_ = arena.book<uint32_t>(layout.width);
-    terms_offset_ = arena.book<kernels::CountTerm>(layout.width);
+    terms_offset_ = arena.book<kernels::CountTerm>(size_t{layout.depth} * layout.width);
+    ends_offset_ = arena.book<uint32_t>(size_t{layout.depth} + 1);
+    square_sums_offset_ = arena.book<double>(layout.depth);
   }
   void take(const Arena& arena) noexcept {
     places_ = arena.part<uint32_t>(places_offset_);
     terms_ = arena.part<kernels::CountTerm>(terms_offset_);
+    ends_ = arena.part<uint32_t>(ends_offset_);
+    square_sums_ = arena.part<double>(square_sums_offset_);
   }
 
-  struct Depth {
-    std::span<const kernels::CountTerm> terms;  // distinct codes in order of first appearance
-    double square_sum;                          // of the counts; exact
-    /// 1 / the L2 norm of the counts.
-    float row_scale() const noexcept;
-  };
   enum class Tokens : uint8_t { all, without_rows };  // without_rows: those with a row of their own left out
-  /// `tokens` without the first and the last. Rows count from the first of the sketch's table. Valid until
-  /// the next call.
-  Depth depth(const Layout& layout, std::span<const uint32_t> tokens, uint32_t d, Tokens which) noexcept;
+  /// Counts the codes of `tokens`, which are without the first and the last.
+  void count(const Layout& layout, std::span<const uint32_t> tokens, Tokens which) noexcept;
+
+  // Of the latest count():
+  /// A depth's distinct codes in order of first appearance, with their counts. Rows count from the first of
+  /// the sketch's table.
+  std::span<const kernels::CountTerm> terms(uint32_t depth) const noexcept {
+    return {terms_ + ends_[depth], ends_[depth + 1] - ends_[depth]};
+  }
+  /// How many terms of other depths follow behind them.
+  size_t following(const Layout& layout, uint32_t depth) const noexcept {
+    return ends_[layout.depth] - ends_[depth + 1];
+  }
+  /// 1 / the L2 norm of a depth's counts.
+  float row_scale(uint32_t depth) const noexcept;
   /// With one norm a tweet: sqrt(depth) / the L2 norm of the counts of all depths, 0 where there are none.
   /// The factor keeps the inputs as large as with one norm a depth.
-  float tweet_scale(const Layout& layout, std::span<const uint32_t> tokens) noexcept;
+  float tweet_scale(const Layout& layout) const noexcept;
 
  private:
+  uint32_t count_depth(const Layout& layout, std::span<const uint32_t> tokens, uint32_t depth, Tokens which,
+                       kernels::CountTerm* terms) noexcept;
+
   size_t places_offset_ = 0;
   size_t terms_offset_ = 0;
+  size_t ends_offset_ = 0;
+  size_t square_sums_offset_ = 0;
   uint32_t* places_ = nullptr;  // by code: 1 + index of its term, 0 = none yet; all 0 between calls
   kernels::CountTerm* terms_ = nullptr;
+  uint32_t* ends_ = nullptr;       // [depth + 1]: where each depth's terms begin, and the last ones end
+  double* square_sums_ = nullptr;  // [depth]: of the counts; exact
 };
 
 }  // namespace kinglet

@@ -36,7 +36,7 @@ void add_rows_s16(const int16_t* rows, size_t stride, size_t width, const RowTer
 }
 
 void add_rows_s8(const int8_t* rows, size_t stride, size_t width, const CountTerm* terms, size_t count,
-                 float scale, const float* output_scale, float* sum) {
+                 size_t /*ahead*/, float scale, const float* output_scale, float* sum) {
   for (size_t o = 0; o < width; ++o) {
     int32_t s = 0;
     for (size_t t = 0; t < count; ++t) {

@@ -125,12 +125,12 @@ TEST_CASE("add_rows_s8: every instruction set gives the scalar bits, for widths,
       }
       Floats expected(width, side_of(count));
       std::memcpy(expected.data(), start.data(), width * sizeof(float));
-      scalar().add_rows_s8(rows.data(), width, width, terms.data(), count, 0.37F, scale.data(),
+      scalar().add_rows_s8(rows.data(), width, width, terms.data(), count, 0, 0.37F, scale.data(),
                            expected.data());
       for (const KernelTable* table : tables()) {
         Floats actual(width, side_of(count));
         std::memcpy(actual.data(), start.data(), width * sizeof(float));
-        table->add_rows_s8(rows.data(), width, width, terms.data(), count, 0.37F, scale.data(),
+        table->add_rows_s8(rows.data(), width, width, terms.data(), count, 0, 0.37F, scale.data(),
                            actual.data());
         CHECK_MESSAGE(same_bits(expected, actual), kinglet::kernels::isa_name(table->isa)
                                                        << ", width " << width << ", " << count << " terms");
@@ -163,7 +163,7 @@ TEST_CASE("add_rows_s8 is exact at the largest counts: of one row, of 16-bit sum
   for (const std::vector<CountTerm>& terms : cases) {
     for (const KernelTable* table : tables()) {
       Floats sum(kWidth);
-      table->add_rows_s8(rows.data(), kWidth, kWidth, terms.data(), terms.size(), 1, scale.data(),
+      table->add_rows_s8(rows.data(), kWidth, kWidth, terms.data(), terms.size(), 0, 1, scale.data(),
                          sum.data());
       bool exact = true;
       for (size_t o = 0; o < kWidth; ++o) {

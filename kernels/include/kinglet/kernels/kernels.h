@@ -108,10 +108,12 @@ struct KernelTable {
   /// The same for 8-bit rows in [-127, 127] that count whole times; width and stride are multiples of
   /// kByteLane, and the counts' magnitudes sum up to kMaximumCounts at most, so that the integer sum is exact
   /// in any order:
+  /// `ahead` terms follow behind terms[count - 1], whose rows the next call will add: the kernel may have
+  /// them fetched while it adds the last ones.
   ///   s = sum of term.count * rows[term.row * stride + o]
   ///   sum[o] = fma(scale * output_scale[o], float(s), sum[o])
   void (*add_rows_s8)(const int8_t* rows, size_t stride, size_t width, const CountTerm* terms, size_t count,
-                      float scale, const float* output_scale, float* sum);
+                      size_t ahead, float scale, const float* output_scale, float* sum);
 
   /// Dense layer, batch 1. `panels` is [outputs / panel][inputs][panel], panel being kWidePanel or
   /// kSlimPanel; `outputs` (padded) is a multiple of panel. For each output o:
