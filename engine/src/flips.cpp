@@ -8,8 +8,7 @@
 namespace kinglet {
 namespace {
 
-/// Of a flip's size in whole units, where columns are 8-bit integers: 10 bits.
-constexpr float kFlipLimit = 1023;
+constexpr auto kFlipLimit = static_cast<float>(kFlipUnits);
 
 float off_usual_side(const float* scale, const float* in, size_t width, float* out) {
   float largest = 0;

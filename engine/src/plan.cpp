@@ -181,6 +181,9 @@ class Resolver {
     if (step.kind != StepKind::activate || step.input >= block_count_)
       fail(place, "columns belong to a block, without weights");
     const Value& input = plan_.values[step.input];
+    if (source.addends() != nullptr || source.activation() != fbs::Activation::none ||
+        source.scale() != nullptr)
+      fail(place, "columns go without addends, activation and scale");
     step.kind = StepKind::flip;
     step.flip_scale = vector(source.flip_scale(), input.width, input.padded_width, place);
     const TensorView& columns = file_.tensor(source.columns()->string_view(), place);
@@ -197,6 +200,8 @@ class Resolver {
     if (columns.dimension(1) > plan_.stride || step.target > plan_.stride - columns.dimension(1))
       fail(place, "its columns reach beyond the rows' width");
     step.columns_width = static_cast<uint32_t>(columns.dimension(1));
+    if (type == fbs::ElementType::s8 && input.width * uint64_t{kFlipUnits} > kernels::kMaximumCounts)
+      fail(place, "too many units for 8-bit columns");
     if (integers != (source.columns_scale() != nullptr))
       fail(place, "columns of integers have a scale, others none");
     const float* scale =

@@ -38,6 +38,9 @@ struct RowTable {
   uint64_t count = 0;
 };
 
+/// The largest flip of a layer, in whole units, where columns are 8-bit integers: 10 bits.
+inline constexpr uint32_t kFlipUnits = 1023;
+
 /// What a step does with its input before the epilogue.
 enum class StepKind : uint8_t { activate, dense, flip };
 

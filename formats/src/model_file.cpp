@@ -169,10 +169,12 @@ void ModelFile::check_header() {
   if (!fbs::VerifySizePrefixedModelBuffer(verifier)) throw Error(name_, "header", "not a valid FlatBuffer");
   header_ = fbs::GetSizePrefixedModel(bytes_.data());
   header_length_ = align_up(checked + sizeof stored);
-  if (header_->format_version() != kModelFormatVersion) {
+  if (header_->format_version() < kOldestModelFormatVersion ||
+      header_->format_version() > kModelFormatVersion) {
     throw Error(name_, "header",
                 "format version " + std::to_string(header_->format_version()) +
-                    ", but this build reads version " + std::to_string(kModelFormatVersion));
+                    ", but this build reads versions " + std::to_string(kOldestModelFormatVersion) + " to " +
+                    std::to_string(kModelFormatVersion));
   }
   if (header_->file_length() != bytes_.size()) {
     throw Error(name_, "header",

@@ -2,6 +2,7 @@
 #include "kinglet/formats/model_file.h"
 
 #include <bit>
+#include <cmath>
 #include <cstring>
 #include <functional>
 #include <optional>
@@ -171,9 +172,9 @@ TEST_CASE("another identifier, a newer version and a file of another length are 
 
   Bytes newer(tiny_model());
   auto* header = fbs::GetMutableModel(newer.data() + 4);
-  REQUIRE(header->mutate_format_version(2));
+  REQUIRE(header->mutate_format_version(3));
   seal(newer);
-  CHECK(contains(open_error(newer), "format version 2, but this build reads version 1"));
+  CHECK(contains(open_error(newer), "format version 3, but this build reads versions 1 to 2"));
 
   CHECK(contains(open_error(Bytes(tiny_model() + std::string(64, '\0'))), "bytes, it has"));
 }
@@ -265,6 +266,41 @@ TEST_CASE("values that are not finite, codes beyond the width and wrong self-tes
   const Bytes wrong_request =
       forged([](fbs::ModelT& header, auto&) { header.self_tests[1]->numerics.pop_back(); });
   CHECK(contains(open_error(wrong_request, true), "self-test 1"));
+}
+
+TEST_CASE("format version 1, without what version 2 brought, is still read") {
+  // What version 1 knew: every feature's rows in one table, each added whatever its value.
+  const Bytes old = forged([](fbs::ModelT& m, Tensors& tensors) {
+    auto* bias = reinterpret_cast<float*>(tensors[tensor_index(m, "first_layer.bias")].data());
+    const auto* rows = reinterpret_cast<const float*>(tensors[tensor_index(m, "first_layer.rows")].data());
+    const uint64_t stride = m.tensors[tensor_index(m, "first_layer.rows")]->padded_columns;
+    constexpr uint64_t kScales = 8;
+    for (const auto& numeric : m.layout->numerics) {
+      numeric->scope = fbs::Scope::pair;
+      for (uint64_t k = kScales; k < 2 * kScales; ++k) {  // the cosines of 0
+        for (uint64_t o = 0; o < stride; ++o) bias[o] -= rows[(numeric->first_row + k) * stride + o];
+      }
+    }
+    m.layout->zero_in_bias = false;
+    m.self_tests.clear();
+  });
+  Bytes version1(std::string(reinterpret_cast<const char*>(old.all().data()), old.size()));
+  REQUIRE(fbs::GetMutableModel(version1.data() + 4)->mutate_format_version(1));
+  seal(version1);
+  const Bytes today(tiny_model());
+  kinglet::Session old_session(Model::from_memory(version1.all(), "version 1"));
+  kinglet::Session session(Model::from_memory(today.all(), "version 2"));
+  const std::vector<double> numerics(session.model().numeric_count(), 3);
+  const std::vector<uint32_t> tokens = {1, 2, 3, 4};
+  const std::vector<uint32_t> categories(session.model().category_count(), 0);
+  kinglet::Scores old_scores;
+  kinglet::Scores scores;
+  REQUIRE(old_session.score({tokens, numerics, 5, categories}, old_scores) == kinglet::Status::ok);
+  REQUIRE(session.score({tokens, numerics, 5, categories}, scores) == kinglet::Status::ok);
+  for (size_t i = 0; i < kinglet::kTargets; ++i) {
+    // Two orders of some 1,200 rounded sums of values around 1.
+    CHECK(std::fabs(old_scores.logits[i] - scores.logits[i]) < 1e-4F);
+  }
 }
 
 TEST_CASE("the tiny skeleton opens, verifies, and keeps its bytes through the writer") {

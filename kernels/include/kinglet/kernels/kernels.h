@@ -10,7 +10,8 @@
 /// Contract of every kernel here, on every instruction set (docs/numerics.md):
 ///   - the same inputs give the same bits. Each output is computed by itself, in the order written below; an
 ///     instruction set may only work on several outputs at once. `fma(a, b, c)` rounds once.
-///   - inputs are finite; magnitudes are such that no sum overflows (checked when the model is opened).
+///   - inputs are finite; magnitudes are such that no sum overflows (no model that the converter wrote
+///     from a trained network comes near it; a forged one gets logits that mean nothing).
 ///   - pointers to float arrays are 64-byte aligned, widths are multiples of kLane: tensors and scratch are
 ///   padded
 ///     with zeros by the converter and the session, so that no kernel needs a tail.

@@ -144,8 +144,9 @@ inline double log2_1p(double x) noexcept {
 /// 1 / (1 + e^-y), rounded to float once.
 inline float sigmoid(float y) noexcept {
   double x = -static_cast<double>(y);
-  x = x > 700.0 ? 700.0 : x;
-  x = x < -700.0 ? -700.0 : x;
+  // So that what is no number, of a forged model's weights, becomes one.
+  x = x < 700.0 ? x : 700.0;
+  x = x > -700.0 ? x : -700.0;
   return static_cast<float>(1.0 / (1.0 + exponential(x)));
 }
 
