@@ -4,6 +4,7 @@
 #include <cmath>
 #include <ctime>
 #include <fstream>
+#include <map>
 #include <sstream>
 
 namespace kinglet::test {
@@ -219,34 +220,50 @@ std::vector<float> ScoreOracle::first_layer(const Fields& row, const std::vector
     }
   }
 
-  std::vector<std::pair<size_t, float>> rest;
+  // Active rows of the tweet, of the reader and of the pair.
+  std::map<fbs::Scope, std::vector<std::pair<size_t, float>>> rest;
   size_t next_row = depths * codes;
   std::vector<double> numerics = history;
   for (const double value : counts_and_ages(row)) numerics.push_back(value);
-  for (const double x : numerics) {
-    for (int i = -1; i <= 6; ++i)
-      rest.emplace_back(next_row++, static_cast<float>(std::sin(x / std::pow(2.0, i))));
-    for (int i = -1; i <= 6; ++i)
-      rest.emplace_back(next_row++, static_cast<float>(std::cos(x / std::pow(2.0, i))));
+  for (unsigned n = 0; n < numerics.size(); ++n) {
+    auto& part = rest[layout.numerics()->Get(n)->scope()];
+    const double x = numerics[n];
+    // The bias holds each number at 0: sines of 0, cosines of 1.
+    for (int i = -1; i <= 6; ++i, ++next_row) {
+      if (x != 0) part.emplace_back(next_row, static_cast<float>(std::sin(x / std::pow(2.0, i))));
+    }
+    for (int i = -1; i <= 6; ++i, ++next_row) {
+      if (x != 0) part.emplace_back(next_row, static_cast<float>(std::cos(x / std::pow(2.0, i))) - 1.0F);
+    }
   }
+  unsigned flag_number = 0;
   for (const bool flag : flags(row)) {
-    if (flag) rest.emplace_back(next_row, 1.0F);
+    if (flag) rest[layout.flags()->Get(flag_number)->scope()].emplace_back(next_row, 1.0F);
     ++next_row;
+    ++flag_number;
   }
+  auto& tweet = rest[fbs::Scope::tweet];
   const auto language = languages_.find(row[kLanguage]);
   const auto time = static_cast<time_t>(std::stoll(row[kTime]));
   std::tm utc{};
   gmtime_r(&time, &utc);
-  rest.emplace_back(next_row + (language == languages_.end() ? languages_.size() : language->second), 1.0F);
+  tweet.emplace_back(next_row + (language == languages_.end() ? languages_.size() : language->second), 1.0F);
   next_row += layout.embeddings()->Get(0)->categories();
-  rest.emplace_back(next_row + static_cast<size_t>(utc.tm_hour), 1.0F);
+  tweet.emplace_back(next_row + static_cast<size_t>(utc.tm_hour), 1.0F);
   next_row += layout.embeddings()->Get(1)->categories();
-  rest.emplace_back(next_row + static_cast<size_t>(utc.tm_mday - 1), 1.0F);
-  for (size_t o = 0; o < width; ++o) {
-    float s = 0;
-    for (const auto& [r, value] : rest) s = std::fmaf(value, table_row(r)[o], s);
-    sum[o] = std::fmaf(1.0F, s, sum[o]);
-  }
+  tweet.emplace_back(next_row + static_cast<size_t>(utc.tm_mday - 1), 1.0F);
+  const auto add = [&](fbs::Scope scope, std::vector<float>& to) {
+    for (size_t o = 0; o < width; ++o) {
+      float s = 0;
+      for (const auto& [r, value] : rest[scope]) s = std::fmaf(value, table_row(r)[o], s);
+      to[o] = std::fmaf(1.0F, s, to[o]);
+    }
+  };
+  add(fbs::Scope::tweet, sum);
+  std::vector<float> reader(width);
+  add(fbs::Scope::reader, reader);
+  for (size_t o = 0; o < width; ++o) sum[o] += reader[o];
+  add(fbs::Scope::pair, sum);
   return sum;
 }
 
