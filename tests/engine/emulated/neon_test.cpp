@@ -10,8 +10,10 @@
 
 #include "full_size.h"
 #include "requests.h"
+#include "signature.h"
 #include "signature_model.h"
 #include "support/process.h"
+#include "support/small_world.h"
 
 namespace {
 
@@ -50,6 +52,21 @@ TEST_CASE("AArch64: each precision's signature of NEON is that of x86-64") {
     expected << std::hex << signature.signature;
     CHECK(lines == Lines{{"neon", {expected.str()}}});
   }
+}
+
+TEST_CASE("AArch64: folded layers, frequent numbers and prefetched rows have the bits of x86-64") {
+  const kinglet::test::TempDir dir;
+  const kinglet::test::SmallWorld world(dir, 200);
+  kinglet::synthetic::NetworkOptions network;
+  network.hidden = 70;
+  network.depth = 5;
+  network.width = 64;
+  const std::filesystem::path model = kinglet::test::write_skeleton_model(dir, world, network, 500);
+  const Lines lines = probe({model.string()});
+  if (lines.empty()) return;
+  std::ostringstream expected;
+  expected << std::hex << kinglet::test::signature(kinglet::Model::open(model));
+  CHECK(lines == Lines{{"neon", {expected.str()}}});
 }
 
 TEST_CASE("AArch64: a full-size network has the bits of x86-64, scalar and NEON, and NEON is chosen") {
