@@ -5,12 +5,10 @@
 #include "kinglet/features/encoding.h"
 #include "kinglet/kernels/kernels.h"
 
+#include "plan_parts.h"
+
 namespace kinglet::converter {
 namespace {
-
-uint64_t round_up(uint64_t value, uint64_t step) {
-  return (value + step - 1) / step * step;
-}
 
 /// The encodings of the layout as the engine computes them.
 features::Encoding encoding_of(const fbs::FeatureLayoutT& layout, const fbs::NumericT& numeric) {

@@ -145,6 +145,7 @@ Status Session::prepare(const Request& request, PreparedTweet& tweet) noexcept {
   State& state = *state_;
   if (!state.is_ours(tweet)) return Status::not_prepared;
   if (const Status status = state.check(request); status != Status::ok) return status;
+  state.reset_bytes();
   state.first_layer.tweet_part(request, tweet.sum_.get());
   tweet.filled_ = true;
   return Status::ok;
@@ -154,6 +155,7 @@ Status Session::prepare(const Request& request, PreparedReader& reader) noexcept
   State& state = *state_;
   if (!state.is_ours(reader)) return Status::not_prepared;
   if (const Status status = state.check(request); status != Status::ok) return status;
+  state.reset_bytes();
   state.first_layer.reader_part(request, reader.sum_.get());
   reader.filled_ = true;
   return Status::ok;
@@ -162,14 +164,15 @@ Status Session::prepare(const Request& request, PreparedReader& reader) noexcept
 Status Session::score(std::span<const Candidate> candidates, std::span<Scores> scores) noexcept {
   State& state = *state_;
   if (scores.size() < candidates.size()) return Status::too_few_scores;
+  for (const Candidate& candidate : candidates) {
+    if (const Status status = state.check(candidate); status != Status::ok) return status;
+  }
   state.reset_bytes();
   for (size_t begin = 0; begin < candidates.size(); begin += state.lanes) {
     const std::span<const Candidate> group =
         candidates.subspan(begin, std::min(state.lanes, candidates.size() - begin));
-    for (size_t lane = 0; lane < group.size(); ++lane) {
-      if (const Status status = state.check(group[lane]); status != Status::ok) return status;
+    for (size_t lane = 0; lane < group.size(); ++lane)
       state.put_together(group[lane], state.layers.values(lane));
-    }
     state.layers.run(group.size());
     for (size_t lane = 0; lane < group.size(); ++lane) state.read_scores(lane, scores[begin + lane]);
   }

@@ -268,6 +268,24 @@ TEST_CASE("values that are not finite, codes beyond the width and wrong self-tes
   CHECK(contains(open_error(wrong_request, true), "self-test 1"));
 }
 
+TEST_CASE("a model in huge pages has the bits of the mapped file, which it no longer needs") {
+  const TempDir dir;
+  const auto path = dir / "model.kinglet";
+  kinglet::test::write_file(path, tiny_skeleton());
+  const Model mapped = Model::open(path);
+  const Model copied = Model::open(path, {.verify = true, .huge_pages = true});
+  CHECK(mapped.warm_up() == tiny_skeleton().size());
+  CHECK(copied.warm_up() == tiny_skeleton().size());
+  CHECK(copied.file().path() == path.string());
+  // The copy has memory of its own: it does not see the file change.
+  kinglet::test::write_file(dir / "other", std::string(tiny_skeleton().size(), 'x'));
+  std::filesystem::rename(dir / "other", path);
+  copied.verify();
+  CHECK(std::memcmp(copied.file().bytes().data(), tiny_skeleton().data(), tiny_skeleton().size()) == 0);
+  CHECK(reinterpret_cast<uintptr_t>(copied.file().bytes().data()) % (1U << 21) == 0);
+  CHECK(contains(error_of([&] { Model::open(path, {.huge_pages = true}); }), "expected the file identifier"));
+}
+
 TEST_CASE("format version 1, without what version 2 brought, is still read") {
   // What version 1 knew: every feature's rows in one table, each added whatever its value.
   const Bytes old = forged([](fbs::ModelT& m, Tensors& tensors) {

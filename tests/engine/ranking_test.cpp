@@ -168,5 +168,16 @@ TEST_CASE("candidates that are not prepared, or for another model, are refused b
   CHECK(session.prepare(bad.request(), tweet) == Status::wrong_numeric_count);
   CHECK(session.score(std::vector<Candidate>{{&tweet, &reader, bad.request()}}, scores) ==
         Status::wrong_numeric_count);
+  // A good candidate before a refused one is not scored either.
+  scores[0].logits[0] = 123;
+  const std::vector<Candidate> good_and_bad = {{&tweet, &reader, request.request()},
+                                               {&tweet, &reader, bad.request()}};
+  CHECK(session.score(good_and_bad, scores) == Status::wrong_numeric_count);
+  CHECK(scores[0].logits[0] == 123);
   CHECK(scores[1].logits[0] == 123);
+  // What preparing reads is not added to what was read before.
+  REQUIRE(session.prepare(request.request(), reader) == Status::ok);
+  const uint64_t bytes = session.bytes_read();
+  REQUIRE(session.prepare(request.request(), reader) == Status::ok);
+  CHECK(session.bytes_read() == bytes);
 }

@@ -38,7 +38,7 @@ class Session {
 
   /// Scores prepared tweets for prepared readers, up to `batch` per pass over the layers' weights: the bits
   /// of score(request) one by one, were each request put together of its candidate's parts. `scores` has one
-  /// place a candidate. Stops at the first that is refused: the scores from there on are left as they were.
+  /// place a candidate. Where one is refused, none is scored.
   Status score(std::span<const Candidate> candidates, std::span<Scores> scores) noexcept;
 
   /// The request that score() makes of a row, for callers who keep or change it. Its spans point into the row
@@ -46,7 +46,7 @@ class Session {
   Status request(const Row& row, const formats::HistoryFile& history, Request& request,
                  const Communities* communities = nullptr) noexcept;
 
-  /// Bytes of the model file that the latest score() read: rows of the first layer and weights.
+  /// Bytes of the model file that the latest score() or prepare() read: rows, columns and weights.
   uint64_t bytes_read() const noexcept;
 
   /// A vector that the latest score() computed, by its name in the model's plan ("hidden1"): without padding,

@@ -135,7 +135,8 @@ struct KernelTable {
   /// Activations for gemv_s8: m = the largest |in[i]|; quantised[i] = in[i] * (limit / m), rounded to the
   /// nearest integer, ties to even. Returns m / limit, what one unit stands for; 0, and all zeros, where m <
   /// kSmallestActivation. `width` is a multiple of kLane; `quantised`, 2 bytes an input, 64-byte aligned, is
-  /// in a format of this table's own. 1 <= limit <= activation_limit(width).
+  /// in a format of this table's own. 1 <= limit <= activation_limit of
+  /// the inputs that may be other than 0.
   float (*quantize)(const float* in, size_t width, float limit, void* quantised);
 
   /// Dense layer with 8-bit weights in [-127, 127]. `panels` is [outputs / kWidePanel][inputs / kQuad]
