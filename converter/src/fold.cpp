@@ -1,30 +1,30 @@
 #include "fold.h"
 
-#include <algorithm>
-
 #include "kinglet/kernels/kernels.h"
 
 namespace kinglet::converter {
 namespace {
 
-/// Blocks and steps; what the steps read is left to the caller.
 std::unique_ptr<fbs::PlanT> dense_plan(uint64_t hidden, uint64_t block_width) {
   auto plan = std::make_unique<fbs::PlanT>();
   plan->name = "dense";
-  plan->bias = "first_layer.bias";
-  plan->blocks.push_back(block("l1", 0, hidden));
+  plan->blocks.push_back(block(block_name(0), 0, hidden));
   plan->blocks.push_back(block("projection", block_width, hidden));
+  return plan;
+}
+
+/// What they read is left to the caller.
+void add_f32_steps(fbs::PlanT& plan) {
   auto hidden1 = std::make_unique<fbs::StepT>();
   hidden1->name = "hidden1";
   hidden1->input = "l1";
   make_leaky(*hidden1);
-  plan->steps.push_back(std::move(hidden1));
-  plan->steps.push_back(hidden_step("hidden2", "hidden1", "projection"));
-  plan->steps.push_back(hidden_step("hidden3", "hidden2", "projection"));
-  plan->steps.push_back(hidden_step("hidden4", "hidden3", "hidden1"));
-  plan->steps.push_back(dense_step("logits", "hidden4"));
-  plan->output = "logits";
-  return plan;
+  plan.steps.push_back(std::move(hidden1));
+  plan.steps.push_back(hidden_step("hidden2", "hidden1", "projection"));
+  plan.steps.push_back(hidden_step("hidden3", "hidden2", "projection"));
+  plan.steps.push_back(hidden_step("hidden4", "hidden3", "hidden1"));
+  plan.steps.push_back(dense_step("logits", "hidden4"));
+  plan.output = "logits";
 }
 
 }  // namespace
@@ -34,6 +34,8 @@ std::unique_ptr<fbs::PlanT> fold_dense_f32(const Network& network, InputLayout& 
   const FirstLayerTable table(network, layout);
   const uint64_t padded = table.block();
   auto plan = dense_plan(network.hidden(), padded);
+  add_f32_steps(*plan);
+  plan->bias = "first_layer.bias";
   plan->rows = "first_layer.rows";
   std::vector<double> rows(table.values().begin(), table.values().end());
   const std::vector<double> more = table.frequent_rows(layout, frequent.values);
@@ -59,21 +61,9 @@ std::unique_ptr<fbs::PlanT> fold_dense_narrow(const Network& network, InputLayou
                                               const Frequent& frequent, const NarrowTypes& types,
                                               TensorPack& pack) {
   const FirstLayerTable table(network, layout);
-  const uint64_t padded = table.block();
-  auto plan = dense_plan(network.hidden(), padded);
+  auto plan = dense_plan(network.hidden(), table.block());
   add_first_layer(table, layout, frequent, types, *plan, pack);
-
-  const Linear* const layers[] = {&network.l2, &network.l3, &network.l4};
-  for (size_t k = 0; k < std::size(layers); ++k) {
-    fbs::StepT& step = *plan->steps[k + 1];
-    normalise(*plan->steps[k], network.norms[k], padded, pack);
-    std::vector<double> bias = bias_with_mean(*layers[k], network.norms[k]);
-    // The residual reads hidden1 less its mean.
-    if (k == 2)
-      std::transform(bias.begin(), bias.end(), network.norms[0].mean.begin(), bias.begin(), std::plus<>());
-    add_narrow(step, types.hidden, *layers[k], bias, pack);
-  }
-  add_f32(pack, "logits", fold_norm(network.output, network.norms[3]), kernels::kSlimPanel);
+  add_dense_layers(network, 0, types, *plan, pack);
   return plan;
 }
 

@@ -28,14 +28,6 @@ bool reads_projection(size_t layers) {
   return layers < 2;
 }
 
-std::string block_name(size_t layer) {
-  return layer == 0 ? "l1" : "sum" + std::to_string(layer + 1);
-}
-
-std::string hidden_name(size_t layer) {
-  return "hidden" + std::to_string(layer + 1);
-}
-
 /// Folds layer after layer into a first-layer table. Layers count from 0; layer k's sum is affine in the
 /// inputs once the layers before it are folded.
 class Skeleton {
@@ -176,37 +168,6 @@ void add_flips(const Skeleton& skeleton, size_t layer, const std::vector<bool>& 
   plan.steps.push_back(std::move(step));
 }
 
-std::unique_ptr<fbs::StepT> activate_step(size_t layer) {
-  auto step = std::make_unique<fbs::StepT>();
-  step->name = hidden_name(layer);
-  step->input = block_name(layer);
-  make_leaky(*step);
-  return step;
-}
-
-/// The layers behind the folded ones.
-void add_dense_layers(const Network& network, size_t layers, const NarrowTypes& types, fbs::PlanT& plan,
-                      TensorPack& pack) {
-  const uint64_t padded = round_up(network.hidden(), kernels::kWidePanel);
-  if (layers < kFoldable) {  // read by the residual
-    plan.steps.push_back(activate_step(0));
-    normalise(*plan.steps.back(), network.norms[0], padded, pack);
-  }
-  plan.steps.push_back(activate_step(layers));
-  const Linear* const linear[] = {&network.l1, &network.l2, &network.l3, &network.l4};
-  for (size_t layer = layers + 1; layer <= kFoldable; ++layer) {
-    const bool last = layer == kFoldable;
-    normalise(*plan.steps.back(), network.norms[layer - 1], padded, pack);
-    plan.steps.push_back(
-        hidden_step(hidden_name(layer), hidden_name(layer - 1), last ? hidden_name(0) : "projection"));
-    std::vector<double> bias = bias_with_mean(*linear[layer], network.norms[layer - 1]);
-    // The residual reads hidden1 less its mean.
-    if (last)
-      std::transform(bias.begin(), bias.end(), network.norms[0].mean.begin(), bias.begin(), std::plus<>());
-    add_narrow(*plan.steps.back(), types.hidden, *linear[layer], bias, pack);
-  }
-}
-
 }  // namespace
 
 uint64_t skeleton_columns(uint64_t hidden, size_t layers) {
@@ -234,9 +195,6 @@ std::unique_ptr<fbs::PlanT> fold_skeleton(const Network& network, InputLayout& l
     add_flips(skeleton, layer, usual[layer], type, *plan, pack);
   }
   add_dense_layers(network, layers, types, *plan, pack);
-  plan->steps.push_back(dense_step("logits", hidden_name(kFoldable)));
-  plan->output = "logits";
-  add_f32(pack, "logits", fold_norm(network.output, network.norms[3]), kernels::kSlimPanel);
   return plan;
 }
 

@@ -7,9 +7,6 @@
 
 namespace kinglet::converter {
 
-/// How many hidden layers a plan can fold: all but the last, whose units cost no more than the logits.
-inline constexpr size_t kFoldable = 3;
-
 /// For each unit of the first three hidden layers: whether it is mostly above 0.
 using UsualSides = std::array<std::vector<bool>, kFoldable>;
 

@@ -155,4 +155,49 @@ void add_narrow(fbs::StepT& step, fbs::ElementType type, const Linear& linear,
   pack.add_vector(step.bias, bias, round_up(linear.outputs, kPanel));
 }
 
+std::string block_name(size_t layer) {
+  return layer == 0 ? "l1" : "sum" + std::to_string(layer + 1);
+}
+
+std::string hidden_name(size_t layer) {
+  return "hidden" + std::to_string(layer + 1);
+}
+
+namespace {
+
+std::unique_ptr<fbs::StepT> activate_step(size_t layer) {
+  auto step = std::make_unique<fbs::StepT>();
+  step->name = hidden_name(layer);
+  step->input = block_name(layer);
+  make_leaky(*step);
+  return step;
+}
+
+}  // namespace
+
+void add_dense_layers(const Network& network, size_t folded, const NarrowTypes& types, fbs::PlanT& plan,
+                      TensorPack& pack) {
+  const uint64_t padded = round_up(network.hidden(), kernels::kWidePanel);
+  if (folded < kFoldable) {  // read by the residual, if not by the layer behind it
+    plan.steps.push_back(activate_step(0));
+    normalise(*plan.steps.back(), network.norms[0], padded, pack);
+  }
+  if (folded > 0) plan.steps.push_back(activate_step(folded));
+  const Linear* const linear[] = {&network.l1, &network.l2, &network.l3, &network.l4};
+  for (size_t layer = folded + 1; layer <= kFoldable; ++layer) {
+    const bool last = layer == kFoldable;
+    if (layer > 1) normalise(*plan.steps.back(), network.norms[layer - 1], padded, pack);
+    plan.steps.push_back(
+        hidden_step(hidden_name(layer), hidden_name(layer - 1), last ? hidden_name(0) : "projection"));
+    std::vector<double> bias = bias_with_mean(*linear[layer], network.norms[layer - 1]);
+    // The residual reads hidden1 less its mean.
+    if (last)
+      std::transform(bias.begin(), bias.end(), network.norms[0].mean.begin(), bias.begin(), std::plus<>());
+    add_narrow(*plan.steps.back(), types.hidden, *linear[layer], bias, pack);
+  }
+  plan.steps.push_back(dense_step("logits", hidden_name(kFoldable)));
+  plan.output = "logits";
+  add_f32(pack, "logits", fold_norm(network.output, network.norms[3]), kernels::kSlimPanel);
+}
+
 }  // namespace kinglet::converter

@@ -14,6 +14,9 @@ namespace kinglet::converter {
 
 inline constexpr float kLeakySlope = 0.01F;
 
+/// How many hidden layers a plan can fold: all but the last, whose units cost no more than the logits.
+inline constexpr size_t kFoldable = 3;
+
 /// What the weight tables of a plan are stored as.
 struct NarrowTypes {
   fbs::ElementType sketch;    // rows of the sketch: f32, bf16, f16 or s8
@@ -53,5 +56,13 @@ void add_f32(TensorPack& pack, const std::string& name, const Linear& linear, ui
 /// A hidden layer that reads normalised values less their mean; `bias` holds the mean's share.
 void add_narrow(fbs::StepT& step, fbs::ElementType type, const Linear& linear,
                 const std::vector<double>& bias, TensorPack& pack);
+
+/// Layers count from 0: the block that holds a folded layer's sum ("l1", "sum2", ...), and its activations.
+std::string block_name(size_t layer);
+std::string hidden_name(size_t layer);
+/// The layers behind the `folded` ones, whose sums are blocks, to the logits. What they read is normalised
+/// less its mean.
+void add_dense_layers(const Network& network, size_t folded, const NarrowTypes& types, fbs::PlanT& plan,
+                      TensorPack& pack);
 
 }  // namespace kinglet::converter
