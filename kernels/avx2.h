@@ -2,7 +2,7 @@
 
 #include <immintrin.h>
 
-#include "simd/kernels_s8.h"
+#include "simd/kernels_s4.h"
 
 /// AVX2 with FMA and F16C, for avx2.cpp and for the kernels of AVX-512 that do better with its vectors. In an
 /// unnamed namespace: each file compiles its own with its own flags.
@@ -91,6 +91,25 @@ struct Avx2 {
     _mm_store_si128(reinterpret_cast<__m128i*>(to),
                     _mm_packs_epi32(_mm256_castsi256_si128(ints), _mm256_extracti128_si256(ints, 1)));
   }
+
+  using Nibbles = __m256i;
+  KINGLET_INLINE Nibbles zero_nibbles() { return _mm256_setzero_si256(); }
+  KINGLET_INLINE Nibbles load_nibbles(const uint8_t* from) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+  }
+  KINGLET_INLINE void add_nibbles(Nibbles& low, Nibbles& high, Nibbles pairs) {
+    const Nibbles mask = _mm256_set1_epi8(15);
+    low = _mm256_add_epi8(low, _mm256_and_si256(pairs, mask));
+    high = _mm256_add_epi8(high, _mm256_and_si256(_mm256_srli_epi16(pairs, 4), mask));
+  }
+  KINGLET_INLINE Shorts widen_lower(Nibbles bytes) {
+    return _mm256_cvtepu8_epi16(_mm256_castsi256_si128(bytes));
+  }
+  KINGLET_INLINE Shorts widen_upper(Nibbles bytes) {
+    return _mm256_cvtepu8_epi16(_mm256_extracti128_si256(bytes, 1));
+  }
+  KINGLET_INLINE Shorts add_shorts(Shorts a, Shorts b) { return _mm256_add_epi16(a, b); }
+  KINGLET_INLINE Shorts all_shorts(int16_t value) { return _mm256_set1_epi16(value); }
 
  private:
   KINGLET_INLINE __m128i load_half(const void* from) {

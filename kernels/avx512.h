@@ -3,7 +3,7 @@
 #include <immintrin.h>
 
 #include "avx2.h"
-#include "simd/kernels_s8.h"
+#include "simd/kernels_s4.h"
 
 /// What avx512.cpp and avx512vnni.cpp share. In an unnamed namespace: each file compiles its own with its own
 /// flags.
@@ -84,6 +84,23 @@ struct Avx512 {
     _mm256_store_si256(reinterpret_cast<__m256i*>(to), round_to_shorts(values));
   }
 
+  using Nibbles = __m512i;
+  KINGLET_INLINE Nibbles zero_nibbles() { return _mm512_setzero_si512(); }
+  KINGLET_INLINE Nibbles load_nibbles(const uint8_t* from) { return _mm512_loadu_si512(from); }
+  KINGLET_INLINE void add_nibbles(Nibbles& low, Nibbles& high, Nibbles pairs) {
+    const Nibbles mask = _mm512_set1_epi8(15);
+    low = _mm512_add_epi8(low, _mm512_and_si512(pairs, mask));
+    high = _mm512_add_epi8(high, _mm512_and_si512(_mm512_srli_epi16(pairs, 4), mask));
+  }
+  KINGLET_INLINE Shorts widen_lower(Nibbles bytes) {
+    return _mm512_cvtepu8_epi16(_mm512_castsi512_si256(bytes));
+  }
+  KINGLET_INLINE Shorts widen_upper(Nibbles bytes) {
+    return _mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64(bytes, 1));
+  }
+  KINGLET_INLINE Shorts add_shorts(Shorts a, Shorts b) { return _mm512_add_epi16(a, b); }
+  KINGLET_INLINE Shorts all_shorts(int16_t value) { return _mm512_set1_epi16(value); }
+
  private:
   KINGLET_INLINE __m256i load_half(const void* from) {
     return _mm256_loadu_si256(static_cast<const __m256i*>(from));
@@ -93,6 +110,16 @@ struct Avx512 {
 /// f16 in vectors of 256 bits: AMD's CPUs convert 512 bits at little more than half the rate (Zen 4: weights
 /// at 58 GB/s instead of 94), and where 512 bits are fast, 256 still outrun the memory.
 using F16Kernels = simd::KernelsF32<Avx2>;
+
+/// Rows whose width is an odd number of groups end in half a vector.
+inline void add_rows_s4(const uint8_t* rows, size_t stride, size_t width, const CountTerm* terms,
+                        size_t count, size_t ahead, float scale, const float* output_scale, float* sum) {
+  const size_t whole = width / (2 * kNibbleGroup) * (2 * kNibbleGroup);
+  simd::KernelsS4<Avx512>::add_rows(rows, stride, whole, terms, count, ahead, scale, output_scale, sum);
+  if (whole == width) return;
+  simd::KernelsS4<Avx2>::add_rows(rows + whole / 2, stride, width - whole, terms, count, 0, scale,
+                                  output_scale + whole, sum + whole);
+}
 
 }  // namespace
 }  // namespace kinglet::kernels

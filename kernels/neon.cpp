@@ -1,7 +1,7 @@
 // AArch64: Advanced SIMD and its fused multiply-add belong to every CPU, so this file needs no flags.
 #include <arm_neon.h>
 
-#include "simd/kernels_s8.h"
+#include "simd/kernels_s4.h"
 #include "tables.h"
 
 namespace kinglet::kernels {
@@ -75,16 +75,32 @@ struct Neon {
   KINGLET_INLINE void round_to_shorts(Batch values, int16_t* to) {
     vst1_s16(to, vmovn_s32(vcvtnq_s32_f32(values)));
   }
+
+  using Nibbles = uint8x16_t;
+  KINGLET_INLINE Nibbles zero_nibbles() { return vdupq_n_u8(0); }
+  KINGLET_INLINE Nibbles load_nibbles(const uint8_t* from) { return vld1q_u8(from); }
+  KINGLET_INLINE void add_nibbles(Nibbles& low, Nibbles& high, Nibbles pairs) {
+    low = vaddq_u8(low, vandq_u8(pairs, vdupq_n_u8(15)));
+    high = vaddq_u8(high, vshrq_n_u8(pairs, 4));
+  }
+  KINGLET_INLINE Shorts widen_lower(Nibbles bytes) {
+    return vreinterpretq_s16_u16(vmovl_u8(vget_low_u8(bytes)));
+  }
+  KINGLET_INLINE Shorts widen_upper(Nibbles bytes) { return vreinterpretq_s16_u16(vmovl_high_u8(bytes)); }
+  KINGLET_INLINE Shorts add_shorts(Shorts a, Shorts b) { return vaddq_s16(a, b); }
+  KINGLET_INLINE Shorts all_shorts(int16_t value) { return vdupq_n_s16(value); }
 };
 
 using F32 = simd::KernelsF32<Neon>;
 using S8 = simd::KernelsS8<Neon>;
+using S4 = simd::KernelsS4<Neon>;
 
 }  // namespace
 
-const KernelTable neon_table = {
-    Isa::neon,    F32::add_rows<float>, F32::add_rows<Bf16>, F32::add_rows<F16>, F32::add_rows_s16,
-    S8::add_rows, F32::gemv<float>,     F32::gemv<Bf16>,     F32::gemv<F16>,     S8::quantize,
-    S8::gemv,     F32::activate};
+const KernelTable neon_table = {Isa::neon,          F32::add_rows<float>, F32::add_rows<Bf16>,
+                                F32::add_rows<F16>, F32::add_rows_s16,    S8::add_rows,
+                                S4::add_rows,       F32::gemv<float>,     F32::gemv<Bf16>,
+                                F32::gemv<F16>,     S8::quantize,         S8::gemv,
+                                F32::activate};
 
 }  // namespace kinglet::kernels

@@ -1,7 +1,7 @@
 // Compiled with -msse4.2, this file alone.
 #include <nmmintrin.h>
 
-#include "simd/kernels_s8.h"
+#include "simd/kernels_s4.h"
 #include "tables.h"
 
 namespace kinglet::kernels {
@@ -116,6 +116,21 @@ struct Sse42 {
     _mm_storel_epi64(reinterpret_cast<__m128i*>(to), _mm_packs_epi32(ints, ints));
   }
 
+  using Nibbles = __m128i;
+  KINGLET_INLINE Nibbles zero_nibbles() { return _mm_setzero_si128(); }
+  KINGLET_INLINE Nibbles load_nibbles(const uint8_t* from) {
+    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+  }
+  KINGLET_INLINE void add_nibbles(Nibbles& low, Nibbles& high, Nibbles pairs) {
+    const Nibbles mask = _mm_set1_epi8(15);
+    low = _mm_add_epi8(low, _mm_and_si128(pairs, mask));
+    high = _mm_add_epi8(high, _mm_and_si128(_mm_srli_epi16(pairs, 4), mask));
+  }
+  KINGLET_INLINE Shorts widen_lower(Nibbles bytes) { return _mm_cvtepu8_epi16(bytes); }
+  KINGLET_INLINE Shorts widen_upper(Nibbles bytes) { return _mm_cvtepu8_epi16(_mm_srli_si128(bytes, 8)); }
+  KINGLET_INLINE Shorts add_shorts(Shorts a, Shorts b) { return _mm_add_epi16(a, b); }
+  KINGLET_INLINE Shorts all_shorts(int16_t value) { return _mm_set1_epi16(value); }
+
  private:
   KINGLET_INLINE __m128i load_half(const void* from) {
     return _mm_loadl_epi64(static_cast<const __m128i*>(from));
@@ -125,12 +140,14 @@ struct Sse42 {
 
 using F32 = simd::KernelsF32<Sse42>;
 using S8 = simd::KernelsS8<Sse42>;
+using S4 = simd::KernelsS4<Sse42>;
 
 }  // namespace
 
-const KernelTable sse42_table = {
-    Isa::sse42,   F32::add_rows<float>, F32::add_rows<Bf16>, F32::add_rows<F16>, F32::add_rows_s16,
-    S8::add_rows, F32::gemv<float>,     F32::gemv<Bf16>,     F32::gemv<F16>,     S8::quantize,
-    S8::gemv,     F32::activate};
+const KernelTable sse42_table = {Isa::sse42,         F32::add_rows<float>, F32::add_rows<Bf16>,
+                                 F32::add_rows<F16>, F32::add_rows_s16,    S8::add_rows,
+                                 S4::add_rows,       F32::gemv<float>,     F32::gemv<Bf16>,
+                                 F32::gemv<F16>,     S8::quantize,         S8::gemv,
+                                 F32::activate};
 
 }  // namespace kinglet::kernels

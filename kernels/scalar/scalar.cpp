@@ -46,6 +46,22 @@ void add_rows_s8(const int8_t* rows, size_t stride, size_t width, const CountTer
   }
 }
 
+int32_t nibble(const uint8_t* row, size_t o) {
+  const uint8_t pair = row[o / kNibbleGroup * (kNibbleGroup / 2) + o % (kNibbleGroup / 2)];
+  return (o % kNibbleGroup < kNibbleGroup / 2 ? pair & 15 : pair >> 4) - kNibbleOffset;
+}
+
+void add_rows_s4(const uint8_t* rows, size_t stride, size_t width, const CountTerm* terms, size_t count,
+                 size_t /*ahead*/, float scale, const float* output_scale, float* sum) {
+  for (size_t o = 0; o < width; ++o) {
+    int32_t s = 0;
+    for (size_t t = 0; t < count; ++t) {
+      s += terms[t].count * nibble(rows + terms[t].row * (stride / 2), o);
+    }
+    sum[o] = fused_multiply_add(scale * output_scale[o], static_cast<float>(s), sum[o]);
+  }
+}
+
 float finish(float z, const Epilogue& epilogue, size_t o) {
   for (size_t a = 0; a < epilogue.addend_count; ++a) {
     const Addend& addend = epilogue.addends[a];
@@ -106,8 +122,8 @@ void activate_f32(const float* in, size_t width, const Epilogue& epilogue, float
 
 }  // namespace
 
-const KernelTable scalar_table = {Isa::scalar,  add_rows<float>, add_rows<Bf16>, add_rows<F16>,
-                                  add_rows_s16, add_rows_s8,     gemv<float>,    gemv<Bf16>,
-                                  gemv<F16>,    quantize,        gemv_s8,        activate_f32};
+const KernelTable scalar_table = {Isa::scalar, add_rows<float>, add_rows<Bf16>, add_rows<F16>, add_rows_s16,
+                                  add_rows_s8, add_rows_s4,     gemv<float>,    gemv<Bf16>,    gemv<F16>,
+                                  quantize,    gemv_s8,         activate_f32};
 
 }  // namespace kinglet::kernels

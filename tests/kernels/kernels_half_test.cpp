@@ -12,6 +12,7 @@
 #include "support/guarded.h"
 #include "support/random.h"
 #include "support/support.h"
+#include "tables.h"
 
 using kinglet::kernels::Addend;
 using kinglet::kernels::Bf16;
@@ -25,6 +26,7 @@ using kinglet::kernels::RowTerm;
 using kinglet::kernels::widen;
 using kinglet::test::Guarded;
 using kinglet::test::Random;
+using kinglet::test::tables;
 
 namespace {
 
@@ -49,14 +51,6 @@ struct Kernels<F16> {
   static auto add_rows(const KernelTable& table) { return table.add_rows_f16; }
   static auto gemv(const KernelTable& table) { return table.gemv_f16; }
 };
-
-std::vector<const KernelTable*> tables() {
-  std::vector<const KernelTable*> result;
-  for (const Isa isa : kinglet::kernels::built_isas()) {
-    if (kinglet::kernels::supported(isa)) result.push_back(kinglet::kernels::table_of(isa));
-  }
-  return result;
-}
 
 const KernelTable& scalar() {
   return *kinglet::kernels::table_of(Isa::scalar);

@@ -8,6 +8,7 @@
 #include "support/guarded.h"
 #include "support/random.h"
 #include "support/support.h"
+#include "tables.h"
 
 using kinglet::kernels::activation_limit;
 using kinglet::kernels::CountTerm;
@@ -19,20 +20,13 @@ using kinglet::kernels::kWidePanel;
 using kinglet::kernels::RowTerm;
 using kinglet::test::Guarded;
 using kinglet::test::Random;
+using kinglet::test::tables;
 
 namespace {
 
 using Floats = Guarded<float>;
 using Bytes = Guarded<int8_t>;
 using Side = Floats::Side;
-
-std::vector<const KernelTable*> tables() {
-  std::vector<const KernelTable*> result;
-  for (const Isa isa : kinglet::kernels::built_isas()) {
-    if (kinglet::kernels::supported(isa)) result.push_back(kinglet::kernels::table_of(isa));
-  }
-  return result;
-}
 
 const KernelTable& scalar() {
   return *kinglet::kernels::table_of(Isa::scalar);

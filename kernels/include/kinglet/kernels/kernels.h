@@ -20,7 +20,7 @@ namespace kinglet::kernels {
 
 inline constexpr size_t kAlignment = 64;  // bytes; of every tensor, row and scratch vector
 inline constexpr size_t kLane = 16;       // floats; every padded width is a multiple of it
-inline constexpr size_t kByteLane = 64;   // the same for rows of 8-bit integers
+inline constexpr size_t kByteLane = 64;   // the same for rows of 8-bit and of 4-bit integers
 inline constexpr size_t kWidePanel = 32;  // outputs side by side in a hidden layer's panel
 inline constexpr size_t kSlimPanel = 16;  // the same for the output layer
 inline constexpr size_t kQuad = 4;        // inputs side by side in a panel of 8-bit weights
@@ -48,7 +48,12 @@ struct RowTerm {
 /// Counts of 8-bit rows whose magnitudes sum up to this leave no 32-bit sum.
 inline constexpr size_t kMaximumCounts = size_t{1} << 24;
 
-/// One active row of a table of 8-bit rows and how often it counts, which may be negative.
+/// Rows of 4-bit integers in [-8, 7], two a byte, in groups of 64 outputs: byte j of a group's 32 holds
+/// output j in its lower half and output 32 + j in its upper half, each with 8 added.
+inline constexpr size_t kNibbleGroup = 64;
+inline constexpr int32_t kNibbleOffset = 8;
+
+/// One active row of a table of 8-bit or 4-bit rows and how often it counts, which may be negative.
 struct CountTerm {
   uint32_t row;
   int32_t count;
@@ -114,6 +119,10 @@ struct KernelTable {
   ///   s = sum of term.count * rows[term.row * stride + o]
   ///   sum[o] = fma(scale * output_scale[o], float(s), sum[o])
   void (*add_rows_s8)(const int8_t* rows, size_t stride, size_t width, const CountTerm* terms, size_t count,
+                      size_t ahead, float scale, const float* output_scale, float* sum);
+
+  /// The same for 4-bit rows (kNibbleGroup); a row has stride / 2 bytes.
+  void (*add_rows_s4)(const uint8_t* rows, size_t stride, size_t width, const CountTerm* terms, size_t count,
                       size_t ahead, float scale, const float* output_scale, float* sum);
 
   /// Dense layer, batch 1. `panels` is [outputs / panel][inputs][panel], panel being kWidePanel or
