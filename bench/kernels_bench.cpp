@@ -202,22 +202,22 @@ std::vector<uint32_t> active_rows() {
   return rows;
 }
 
-/// `add`: adds the active rows of a table of T to a sum.
-template <typename T, typename Add>
+/// `add`: adds the active rows of a table of T, kElements of them a row, to a sum.
+template <typename T, size_t kElements = kStride, typename Add>
 void add_rows(benchmark::State& state, const Add& add) {
-  const auto rows = make_rows<T>(kRows * kStride);
+  const auto rows = make_rows<T>(kRows * kElements);
   const Floats sum = make_floats(kStride);
   const Floats scale = make_floats(kStride);
   const std::vector<uint32_t> active = active_rows();
   in_turns(
-      state, kActiveRows * kStride * sizeof(T),
+      state, kActiveRows * kElements * sizeof(T),
       [&] {
         add(rows.get(), active, scale.get(), sum.get());
         benchmark::ClobberMemory();
       },
       [&] {
         uint64_t total = 0;
-        for (const uint32_t row : active) total ^= streaming_read(rows.get() + row * kStride, kStride);
+        for (const uint32_t row : active) total ^= streaming_read(rows.get() + row * kElements, kElements);
         benchmark::DoNotOptimize(total);
       });
 }
@@ -259,19 +259,32 @@ void add_rows_s16(benchmark::State& state, const KernelTable* table) {
   });
 }
 
+template <typename T>
+using AddCountedRows = void(const T* rows, size_t stride, size_t width, const CountTerm* terms, size_t count,
+                            size_t ahead, float scale, const float* output_scale, float* sum);
+
 /// A call a depth, as a sketch with one norm a depth needs it.
-void add_rows_s8(benchmark::State& state, const KernelTable* table) {
+template <typename T, size_t kElements>
+void add_counted_rows(benchmark::State& state, AddCountedRows<T>* kernel) {
   constexpr size_t kDepths = 20;
   std::vector<CountTerm> terms;
   for (const uint32_t row : active_rows()) terms.push_back({row, 1});
-  add_rows<int8_t>(state, [&](const int8_t* rows, const auto&, const float* scale, float* sum) {
+  add_rows<T, kElements>(state, [&](const T* rows, const auto&, const float* scale, float* sum) {
     for (size_t d = 0; d < kDepths; ++d) {
       const size_t first = terms.size() * d / kDepths;
       const size_t last = terms.size() * (d + 1) / kDepths;
-      table->add_rows_s8(rows, kStride, kStride, terms.data() + first, last - first, terms.size() - last,
-                         0.2F, scale, sum);
+      kernel(rows, kStride, kStride, terms.data() + first, last - first, terms.size() - last, 0.2F, scale,
+             sum);
     }
   });
+}
+
+void add_rows_s8(benchmark::State& state, const KernelTable* table) {
+  add_counted_rows<int8_t, kStride>(state, table->add_rows_s8);
+}
+
+void add_rows_s4(benchmark::State& state, const KernelTable* table) {
+  add_counted_rows<uint8_t, kStride / 2>(state, table->add_rows_s4);
 }
 
 }  // namespace
@@ -283,7 +296,7 @@ int main(int argc, char** argv) {
       {"gemv_f16/1500x1504/", gemv_f16},        {"gemv_s8/1504x1504/", gemv_s8},
       {"add_rows_f32/550x3008/", add_rows_f32}, {"add_rows_bf16/550x3008/", add_rows_bf16},
       {"add_rows_f16/550x3008/", add_rows_f16}, {"add_rows_s16/550x3008/", add_rows_s16},
-      {"add_rows_s8/550x3008/", add_rows_s8},
+      {"add_rows_s8/550x3008/", add_rows_s8},   {"add_rows_s4/550x3008/", add_rows_s4},
   };
   for (const Isa isa : kinglet::kernels::built_isas()) {
     if (!kinglet::kernels::supported(isa)) continue;

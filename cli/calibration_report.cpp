@@ -130,6 +130,8 @@ void print_reactions(const CalibrationMetrics& metrics, std::string_view name) {
 /// What holds more than `precision`.
 std::string_view advice(Precision precision) {
   switch (precision) {
+    case Precision::int4:
+      return "--precision int8 holds more";
     case Precision::int8:
       return "--precision bf16 or mixed holds more";
     case Precision::mixed:

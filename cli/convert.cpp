@@ -93,10 +93,10 @@ void add_precision(CLI::App& verb, converter::Precision& precision) {
   for (size_t i = 0; i < converter::kPrecisionNames.size(); ++i)
     names.emplace(converter::kPrecisionNames[i], static_cast<converter::Precision>(i));
   verb.add_option("--precision", precision,
-                  "What the model file's weights are stored as: fp32 (the default), bf16, fp16, int8 or "
-                  "mixed (int8 rows, bf16 hidden layers)")
+                  "What the model file's weights are stored as: fp32 (the default), bf16, fp16, int8, "
+                  "mixed (int8 rows, bf16 hidden layers) or int4 (int8, with 4-bit rows of the sketch)")
       ->transform(CLI::CheckedTransformer(names))
-      ->option_text("fp32|bf16|fp16|int8|mixed");
+      ->option_text("fp32|bf16|fp16|int8|mixed|int4");
 }
 
 }  // namespace

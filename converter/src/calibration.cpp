@@ -143,6 +143,16 @@ std::vector<FrequentToken> frequent_tokens(const std::vector<StoredRequest>& req
   return tokens;
 }
 
+std::vector<double> token_weights(const std::vector<StoredRequest>& requests, size_t vocabulary) {
+  std::vector<double> weights(vocabulary, 0.5);
+  for (const StoredRequest& request : requests) {
+    for (size_t t = 1; t + 1 < request.tokens.size(); ++t) {
+      if (request.tokens[t] < vocabulary) weights[request.tokens[t]] += 1;
+    }
+  }
+  return weights;
+}
+
 Sides find_sides(const Model& reference, const std::vector<StoredRequest>& requests,
                  const ProgressFn& progress) {
   // The fp32 plan's values whose signs are those of the layers' sums.
@@ -206,11 +216,15 @@ ActiveRows count_active_rows(const std::vector<StoredRequest>& requests, const F
 
 size_t choose_layers(const Sides& sides, const ActiveRows& rows, const NarrowTypes& types, uint64_t hidden) {
   const auto width = static_cast<double>(hidden);
-  const auto sketch = static_cast<double>(formats::element_bytes(types.sketch));
-  const auto encoded = static_cast<double>(formats::element_bytes(types.encoded));
-  const auto features = static_cast<double>(formats::element_bytes(types.features));
-  const auto dense = static_cast<double>(formats::element_bytes(types.hidden));
-  const double tokens = types.sketch == fbs::ElementType::s8 ? sizeof(int16_t) : sketch;
+  const auto bytes_of = [](fbs::ElementType type) {
+    return static_cast<double>(formats::element_bits(type)) / 8;
+  };
+  const double sketch = bytes_of(types.sketch);
+  const double tokens = bytes_of(types.tokens);
+  const double encoded = bytes_of(types.encoded);
+  const double features = bytes_of(types.features);
+  const double columns = bytes_of(types.columns);
+  const double dense = bytes_of(types.hidden);
   const double block =
       (rows.sketch * sketch + rows.tokens * tokens + rows.encoded * encoded + rows.features * features) *
       width;
@@ -220,7 +234,7 @@ size_t choose_layers(const Sides& sides, const ActiveRows& rows, const NarrowTyp
     const double blocks = static_cast<double>(layers + 1) + (layers < 2 ? 1 : 0);
     double gathered = blocks * block;
     for (size_t layer = 0; layer < layers; ++layer) {
-      const double element = layer == 0 ? features : sketch;
+      const double element = layer == 0 ? features : columns;
       gathered += sides.flips[layer] * static_cast<double>(layers - layer) * width * element;
     }
     const double bytes =

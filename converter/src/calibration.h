@@ -44,6 +44,9 @@ std::vector<FrequentToken> frequent_tokens(const std::vector<StoredRequest>& req
                                            std::span<const uint16_t> codes, SketchShape sketch,
                                            uint64_t budget, uint64_t row_bytes);
 
+/// How often each of `vocabulary` tokens stands in the requests, and a little for those that do not.
+std::vector<double> token_weights(const std::vector<StoredRequest>& requests, size_t vocabulary);
+
 /// How the first three hidden layers' units behave on the requests.
 struct Sides {
   UsualSides usual;

@@ -25,20 +25,22 @@ std::string precision_name(Precision precision) {
 }
 
 NarrowTypes types_of(Precision precision) {
-  using fbs::ElementType;
+  using enum fbs::ElementType;
   switch (precision) {
     case Precision::fp32:
       break;
     case Precision::bf16:
-      return NarrowTypes{ElementType::bf16, ElementType::bf16, ElementType::bf16, ElementType::bf16};
+      return {bf16, bf16, bf16, bf16, bf16, bf16};
     case Precision::fp16:
-      return NarrowTypes{ElementType::f16, ElementType::f16, ElementType::f16, ElementType::f16};
+      return {f16, f16, f16, f16, f16, f16};
     case Precision::int8:
-      return NarrowTypes{ElementType::s8, ElementType::s8, ElementType::s16, ElementType::s8};
+      return {s8, s8, s8, s16, s8, s8};
     case Precision::mixed:
-      return NarrowTypes{ElementType::s8, ElementType::s16, ElementType::s16, ElementType::bf16};
+      return {s8, s8, s16, s16, s8, fbs::ElementType::bf16};
+    case Precision::int4:
+      return {s4, s8, s8, s16, s8, s8};
   }
-  return {ElementType::f32, ElementType::f32, ElementType::f32, ElementType::f32};
+  return {f32, f32, f32, f32, f32, f32};
 }
 
 std::unique_ptr<fbs::SourceT> source_of(const std::string& role, const std::string& format,
@@ -163,18 +165,23 @@ Sources read_sources(const ConvertOptions& options) {
 /// What calibration decides; by default nothing.
 struct Choices {
   Frequent frequent;
+  std::vector<double> token_weights;  // by token: how often it is met
   Sides sides;
   size_t layers = 0;  // folded
 };
 
-std::unique_ptr<fbs::PlanT> fold(const Network& network, InputLayout& layout, Precision precision,
+std::unique_ptr<fbs::PlanT> fold(const Sources& sources, InputLayout& layout, Precision precision,
                                  const Choices& choices, TensorPack& pack) {
+  const Network& network = sources.network;
   const NarrowTypes types = types_of(precision);
+  SketchTokens tokens{sources.codes, sources.sketch, choices.token_weights};
+  if (tokens.weights.empty()) tokens.weights.assign(sources.codes.size() / sources.sketch.depth, 1);
   if (choices.layers != 0) {
-    return fold_skeleton(network, layout, choices.frequent, choices.sides.usual, choices.layers, types, pack);
+    return fold_skeleton(network, layout, choices.frequent, tokens, choices.sides.usual, choices.layers,
+                         types, pack);
   }
   if (precision == Precision::fp32) return fold_dense_f32(network, layout, choices.frequent, pack);
-  return fold_dense_narrow(network, layout, choices.frequent, types, pack);
+  return fold_dense_narrow(network, layout, choices.frequent, tokens, types, pack);
 }
 
 /// The model but for its self-tests' logits.
@@ -186,7 +193,7 @@ formats::ModelFileWriter make_model(const Sources& sources, const ConvertOptions
   header.precision = precision_name(precision);
   header.parameters = sources.network.parameters;
   for (const std::string_view target : kTargetNames) header.targets.emplace_back(target);
-  header.plan = fold(sources.network, layout, precision, choices, pack);
+  header.plan = fold(sources, layout, precision, choices, pack);
   header.layout = std::move(layout.layout);
   header.codebook = "codebook";
   const uint32_t depth = sources.sketch.depth;
@@ -225,18 +232,16 @@ Choices choose(const Reference& reference, const Sources& sources, const Convert
     Frequent frequent;
     frequent.values =
         frequent_values(reference.requests, reference.model.numeric_count(),
-                        options.calibration.frequent_bytes, columns * formats::element_bytes(types.features));
+                        options.calibration.frequent_bytes, formats::bytes_of(types.features, columns));
     frequent.vocabulary = sources.codes.size() / sources.sketch.depth;
     if (options.features.sketch_norm != fbs::SketchNorm::tweet) return frequent;
-    // A token's row adds up `depth` 8-bit rows within 16 bits.
-    if (types.sketch == fbs::ElementType::s8 && sources.sketch.depth > kMaximumSummed) return frequent;
-    const uint64_t element =
-        types.sketch == fbs::ElementType::s8 ? sizeof(int16_t) : formats::element_bytes(types.sketch);
-    frequent.tokens = frequent_tokens(reference.requests, sources.codes, sources.sketch,
-                                      options.calibration.token_bytes, columns * element);
+    frequent.tokens =
+        frequent_tokens(reference.requests, sources.codes, sources.sketch, options.calibration.token_bytes,
+                        formats::bytes_of(types.tokens, columns));
     return frequent;
   };
   Choices choices;
+  choices.token_weights = token_weights(reference.requests, sources.codes.size() / sources.sketch.depth);
   choices.frequent = find_frequent(dense_columns(reference.model));
   if (options.folded_layers == 0U) return choices;
   choices.sides = find_sides(reference.model, reference.requests, progress);

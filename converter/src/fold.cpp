@@ -58,11 +58,11 @@ std::unique_ptr<fbs::PlanT> fold_dense_f32(const Network& network, InputLayout& 
 }
 
 std::unique_ptr<fbs::PlanT> fold_dense_narrow(const Network& network, InputLayout& layout,
-                                              const Frequent& frequent, const NarrowTypes& types,
-                                              TensorPack& pack) {
+                                              const Frequent& frequent, const SketchTokens& tokens,
+                                              const NarrowTypes& types, TensorPack& pack) {
   const FirstLayerTable table(network, layout);
   auto plan = dense_plan(network.hidden(), table.block());
-  add_first_layer(table, layout, frequent, types, *plan, pack);
+  add_first_layer(table, layout, frequent, tokens, types, *plan, pack);
   add_dense_layers(network, 0, types, *plan, pack);
   return plan;
 }

@@ -16,7 +16,7 @@ std::unique_ptr<fbs::PlanT> fold_dense_f32(const Network& network, InputLayout& 
 /// normalisation into them would spread their sizes 36 to 200 fold, too far for 8 bits an output and for the
 /// exponents of f16; and what is centred is smaller, and with it what rounded weights make of it.
 std::unique_ptr<fbs::PlanT> fold_dense_narrow(const Network& network, InputLayout& layout,
-                                              const Frequent& frequent, const NarrowTypes& types,
-                                              TensorPack& pack);
+                                              const Frequent& frequent, const SketchTokens& tokens,
+                                              const NarrowTypes& types, TensorPack& pack);
 
 }  // namespace kinglet::converter

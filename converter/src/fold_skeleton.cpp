@@ -175,15 +175,16 @@ uint64_t skeleton_columns(uint64_t hidden, size_t layers) {
 }
 
 std::unique_ptr<fbs::PlanT> fold_skeleton(const Network& network, InputLayout& layout,
-                                          const Frequent& frequent, const UsualSides& usual, size_t layers,
-                                          const NarrowTypes& types, TensorPack& pack) {
+                                          const Frequent& frequent, const SketchTokens& tokens,
+                                          const UsualSides& usual, size_t layers, const NarrowTypes& types,
+                                          TensorPack& pack) {
   const FirstLayerTable dense(network, layout);
   const Skeleton skeleton(network, dense, usual, layers);
   auto plan = std::make_unique<fbs::PlanT>();
   plan->name = "skeleton" + std::to_string(layers);
   {
     const FirstLayerTable table = skeleton.table();
-    add_first_layer(table, layout, frequent, types, *plan, pack);
+    add_first_layer(table, layout, frequent, tokens, types, *plan, pack);
     for (size_t b = 0; b * table.block() < table.stride(); ++b) {
       plan->blocks.push_back(
           block(b <= layers ? block_name(b) : "projection", b * table.block(), network.hidden()));
@@ -191,7 +192,7 @@ std::unique_ptr<fbs::PlanT> fold_skeleton(const Network& network, InputLayout& l
   }
   for (size_t layer = 0; layer < layers; ++layer) {
     // Few units of the first layer flip, and their columns reach through all layers: they get more bits.
-    const fbs::ElementType type = layer == 0 ? types.features : types.sketch;
+    const fbs::ElementType type = layer == 0 ? types.features : types.columns;
     add_flips(skeleton, layer, usual[layer], type, *plan, pack);
   }
   add_dense_layers(network, layers, types, *plan, pack);

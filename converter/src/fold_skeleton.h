@@ -18,7 +18,8 @@ uint64_t skeleton_columns(uint64_t hidden, size_t layers);
 /// they become blocks of the first layer's rows. A unit on its other side adds what that changes, its column,
 /// to the blocks behind. The layers left are dense. Exact algebra, computed in double (docs/numerics.md).
 std::unique_ptr<fbs::PlanT> fold_skeleton(const Network& network, InputLayout& layout,
-                                          const Frequent& frequent, const UsualSides& usual, size_t layers,
-                                          const NarrowTypes& types, TensorPack& pack);
+                                          const Frequent& frequent, const SketchTokens& tokens,
+                                          const UsualSides& usual, size_t layers, const NarrowTypes& types,
+                                          TensorPack& pack);
 
 }  // namespace kinglet::converter

@@ -120,18 +120,17 @@ void TensorPack::add_rows(const std::string& name, fbs::ElementType type, std::s
   }
 }
 
-void TensorPack::add_sums_s16(const std::string& name, const std::string& source,
-                              const std::vector<std::vector<uint32_t>>& groups, uint64_t columns) {
-  size_t number = 0;
-  while (infos_.at(number)->name != source) ++number;
-  const auto* rows = reinterpret_cast<const int8_t*>(bytes_[number].data());
-  std::vector<int16_t> sums(groups.size() * columns);
-  for (size_t g = 0; g < groups.size(); ++g) {
-    for (const uint32_t row : groups[g]) {
-      for (uint64_t c = 0; c < columns; ++c) sums[g * columns + c] += rows[row * columns + c];
-    }
+void TensorPack::add_nibble_rows(const std::string& name, const NibbleRows& rows) {
+  constexpr uint64_t kGroup = kernels::kNibbleGroup;
+  const uint64_t columns = rows.scale.size();
+  std::vector<uint8_t> pairs(rows.units.size() / 2);
+  for (size_t i = 0; i < rows.units.size(); ++i) {
+    const bool upper = i % kGroup >= kGroup / 2;
+    const auto nibble = static_cast<uint8_t>(rows.units[i] + kernels::kNibbleOffset);
+    pairs[i / kGroup * (kGroup / 2) + i % (kGroup / 2)] |= static_cast<uint8_t>(upper ? nibble << 4 : nibble);
   }
-  add(name, fbs::ElementType::s16, {groups.size(), columns}, std::as_bytes(std::span(sums)));
+  add(name, fbs::ElementType::s4, {rows.units.size() / columns, columns}, std::as_bytes(std::span(pairs)));
+  add_vector(name + ".scale", rows.scale, columns);
 }
 
 void TensorPack::add_numbers(const std::string& name, std::span<const int32_t> numbers) {

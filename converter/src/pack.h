@@ -7,6 +7,8 @@
 
 #include "kinglet/formats/model_file.h"
 
+#include "sketch_rounding.h"
+
 namespace kinglet::converter {
 
 /// The tensors of a model in the making, in file order, in the layouts that the kernels read.
@@ -24,10 +26,8 @@ class TensorPack {
   /// the column's largest magnitude over 127 or 32767.
   void add_rows(const std::string& name, fbs::ElementType type, std::span<const double> values,
                 uint64_t columns);
-  /// 16-bit rows of shape [groups, columns]: the exact sum of each group's rows of the 8-bit tensor `source`,
-  /// whose scale is theirs. A group has at most kMaximumSummed rows.
-  void add_sums_s16(const std::string& name, const std::string& source,
-                    const std::vector<std::vector<uint32_t>>& groups, uint64_t columns);
+  /// [rows, columns] of type s4, and `name`.scale.
+  void add_nibble_rows(const std::string& name, const NibbleRows& rows);
   /// 32-bit integers.
   void add_numbers(const std::string& name, std::span<const int32_t> numbers);
   /// A [outputs][inputs] matrix in 8 bits, as [outputs / panel][inputs / 4][panel][4], and beside it
@@ -58,9 +58,6 @@ class TensorPack {
   std::vector<std::unique_ptr<fbs::TensorT>> infos_;
   std::vector<std::vector<std::byte>> bytes_;
 };
-
-/// 8-bit rows that a 16-bit one can add up.
-inline constexpr uint64_t kMaximumSummed = 32'767 / 127;
 
 /// The nearest float; throws Error naming the tensor where it is not finite.
 float to_float(double value, const std::string& tensor);

@@ -69,13 +69,19 @@ std::unique_ptr<fbs::StepT> hidden_step(const std::string& name, const std::stri
 }
 
 void add_first_layer(const FirstLayerTable& table, InputLayout& layout, const Frequent& frequent,
-                     const NarrowTypes& types, fbs::PlanT& plan, TensorPack& pack) {
+                     const SketchTokens& tokens, const NarrowTypes& types, fbs::PlanT& plan,
+                     TensorPack& pack) {
   const uint64_t sketch_rows = uint64_t{layout.layout->sketch->depth} * layout.layout->sketch->width;
   plan.bias = "first_layer.bias";
   pack.add_vector(plan.bias, table.bias(), table.stride());
   plan.rows = "sketch.rows";
   if (is_integer(types.sketch)) plan.rows_scale = "sketch.rows.scale";
-  pack.add_rows(plan.rows, types.sketch, table.values().first(sketch_rows * table.stride()), table.stride());
+  const std::span<const double> sketch = table.values().first(sketch_rows * table.stride());
+  if (types.sketch == fbs::ElementType::s4) {
+    pack.add_nibble_rows(plan.rows, round_sketch_rows(sketch, table.stride(), tokens));
+  } else {
+    pack.add_rows(plan.rows, types.sketch, sketch, table.stride());
+  }
   const uint64_t encoded_rows = layout.plain_inputs - sketch_rows - layout.layout->flags.size();
   const std::span<const double> others = table.values().subspan(sketch_rows * table.stride());
   pack.add_rows("encoded.rows", types.encoded, others.first(encoded_rows * table.stride()), table.stride());
@@ -90,12 +96,11 @@ void add_first_layer(const FirstLayerTable& table, InputLayout& layout, const Fr
     add_more_rows(plan, "frequent.rows", types.features);
     add_frequent_values(frequent.values, table.rows(), *layout.layout);
   }
-  add_token_rows(table, frequent, table.rows() + values, types.sketch, *layout.layout, plan, pack);
+  add_token_rows(table, frequent, table.rows() + values, types.tokens, *layout.layout, plan, pack);
 }
 
 void add_token_rows(const FirstLayerTable& table, const Frequent& frequent, uint64_t first_row,
-                    fbs::ElementType sketch, fbs::FeatureLayoutT& layout, fbs::PlanT& plan,
-                    TensorPack& pack) {
+                    fbs::ElementType type, fbs::FeatureLayoutT& layout, fbs::PlanT& plan, TensorPack& pack) {
   if (frequent.tokens.empty()) return;
   constexpr const char* kRows = "token.rows";
   std::vector<int32_t> numbers(frequent.vocabulary, -1);
@@ -104,21 +109,15 @@ void add_token_rows(const FirstLayerTable& table, const Frequent& frequent, uint
     numbers[token.token] = static_cast<int32_t>(groups.size());
     groups.push_back(token.rows);
   }
-  plan.more_rows.push_back(std::make_unique<fbs::MoreRowsT>());
-  plan.more_rows.back()->rows = kRows;
-  if (sketch == fbs::ElementType::s8) {
-    pack.add_sums_s16(kRows, plan.rows, groups, table.stride());
-    plan.more_rows.back()->scale = plan.rows_scale;
-  } else {
-    pack.add_rows(kRows, sketch, table.sums(groups), table.stride());
-  }
+  pack.add_rows(kRows, type, table.sums(groups), table.stride());
+  add_more_rows(plan, kRows, type);
   pack.add_numbers("token.numbers", numbers);
   layout.sketch->token_rows = "token.numbers";
   layout.sketch->token_first_row = first_row;
 }
 
 bool is_integer(fbs::ElementType type) {
-  return type == fbs::ElementType::s8 || type == fbs::ElementType::s16;
+  return type == fbs::ElementType::s4 || type == fbs::ElementType::s8 || type == fbs::ElementType::s16;
 }
 
 void add_more_rows(fbs::PlanT& plan, const std::string& name, fbs::ElementType type) {

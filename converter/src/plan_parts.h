@@ -8,6 +8,7 @@
 #include "layout_builder.h"
 #include "network.h"
 #include "pack.h"
+#include "sketch_rounding.h"
 
 /// What every way to fold the network shares: pieces of the plan, and their tensors.
 namespace kinglet::converter {
@@ -19,9 +20,11 @@ inline constexpr size_t kFoldable = 3;
 
 /// What the weight tables of a plan are stored as.
 struct NarrowTypes {
-  fbs::ElementType sketch;    // rows of the sketch: f32, bf16, f16 or s8
+  fbs::ElementType sketch;    // rows of the sketch: f32, bf16, f16, s8 or s4
+  fbs::ElementType tokens;    // rows of whole tokens: f32, bf16, f16 or s8
   fbs::ElementType encoded;   // rows of numbers' encoded values: f32, bf16, f16, s16 or s8
-  fbs::ElementType features;  // rows of all other features: f32, bf16, f16 or s16
+  fbs::ElementType features;  // rows of all other features, columns of the first layer: f32, bf16, f16 or s16
+  fbs::ElementType columns;   // of the layers behind: f32, bf16, f16 or s8
   fbs::ElementType hidden;    // weights of the hidden layers: f32, bf16, f16 or s8
 };
 
@@ -44,11 +47,12 @@ void normalise(fbs::StepT& step, const Norm& norm, uint64_t padded, TensorPack& 
 
 /// The first layer's tables by feature: sketch, all others, frequent values.
 void add_first_layer(const FirstLayerTable& table, InputLayout& layout, const Frequent& frequent,
-                     const NarrowTypes& types, fbs::PlanT& plan, TensorPack& pack);
-/// Rows that stand for all of a token's sketch rows, numbered from `first_row` on: of 8-bit rows the exact
-/// sum in 16 bits, of floats the sum in double, rounded once.
+                     const SketchTokens& tokens, const NarrowTypes& types, fbs::PlanT& plan,
+                     TensorPack& pack);
+/// Rows that stand for all of a token's sketch rows, numbered from `first_row` on: their sums in double,
+/// rounded once.
 void add_token_rows(const FirstLayerTable& table, const Frequent& frequent, uint64_t first_row,
-                    fbs::ElementType sketch, fbs::FeatureLayoutT& layout, fbs::PlanT& plan, TensorPack& pack);
+                    fbs::ElementType type, fbs::FeatureLayoutT& layout, fbs::PlanT& plan, TensorPack& pack);
 /// Rows behind those that the plan has.
 void add_more_rows(fbs::PlanT& plan, const std::string& name, fbs::ElementType type);
 /// A layer of floats.

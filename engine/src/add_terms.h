@@ -32,7 +32,7 @@ inline uint64_t add_terms(const kernels::KernelTable& kernels, const RowTable& t
                            sum);
       break;
   }
-  return count * stride * formats::element_bytes(table.type);
+  return formats::bytes_of(table.type, count * stride);
 }
 
 }  // namespace kinglet

@@ -22,6 +22,7 @@ void FirstLayer::book(Arena& arena) {
   sketch_.book(layout_, arena);
   table_terms_ = feature_terms(layout_);
   sketch_terms_offset_ = arena.book<kernels::RowTerm>(std::max<size_t>(layout_.width, kTokenTerms));
+  token_terms_offset_ = arena.book<kernels::CountTerm>(layout_.token_rows != nullptr ? kTokenTerms : 0);
   terms_offset_ = arena.book<kernels::RowTerm>(plan_.tables.size() * table_terms_);
   counts_offset_ = arena.book<size_t>(plan_.tables.size());
   encoded_offset_ = arena.book<kernels::CountTerm>(table_terms_);
@@ -31,6 +32,7 @@ void FirstLayer::book(Arena& arena) {
 void FirstLayer::take(const Arena& arena) noexcept {
   sketch_.take(arena);
   sketch_terms_ = arena.part<kernels::RowTerm>(sketch_terms_offset_);
+  token_terms_ = arena.part<kernels::CountTerm>(token_terms_offset_);
   terms_ = arena.part<kernels::RowTerm>(terms_offset_);
   counts_ = arena.part<size_t>(counts_offset_);
   encoded_ = arena.part<kernels::CountTerm>(encoded_offset_);
@@ -69,8 +71,8 @@ void FirstLayer::add_sketch(std::span<const uint32_t> tokens, float* sum) noexce
   }
   for (uint32_t d = 0; d < layout_.depth; ++d) {
     if (sketch_.terms(d).empty()) continue;
-    add_sketch_rows(sketch_.terms(d), sketch_.following(layout_, d),
-                    by_tweet ? tweet_scale : sketch_.row_scale(d), sum);
+    add_counted_rows(layout_.sketch_rows.table, sketch_.terms(d), sketch_.following(layout_, d),
+                     by_tweet ? tweet_scale : sketch_.row_scale(d), sum);
   }
 }
 
@@ -79,18 +81,17 @@ void FirstLayer::add_token_rows(std::span<const uint32_t> tokens, float scale, f
   const RowPlace place = layout_.token_row_place;
   for (const uint32_t token : tokens) {
     if (!layout_.has_row(token)) continue;
-    sketch_terms_[count++] = {place.row + static_cast<uint32_t>(layout_.token_rows[token]), 1.0F};
+    token_terms_[count++] = {place.row + static_cast<uint32_t>(layout_.token_rows[token]), 1};
     if (count < kTokenTerms) continue;
-    add(place.table, {sketch_terms_, count}, scale, sum);
+    add_counted_rows(place.table, {token_terms_, count}, 0, scale, sum);
     count = 0;
   }
-  if (count != 0) add(place.table, {sketch_terms_, count}, scale, sum);
+  if (count != 0) add_counted_rows(place.table, {token_terms_, count}, 0, scale, sum);
 }
 
-void FirstLayer::add_sketch_rows(std::span<const kernels::CountTerm> counts, size_t ahead, float scale,
-                                 float* sum) noexcept {
-  const uint32_t table = layout_.sketch_rows.table;
-  if (plan_.tables[table].type == fbs::ElementType::s8) {
+void FirstLayer::add_counted_rows(uint32_t table, std::span<const kernels::CountTerm> counts, size_t ahead,
+                                  float scale, float* sum) noexcept {
+  if (counts_whole(plan_.tables[table].type)) {
     add_counts(table, counts, ahead, scale, sum);
     return;
   }
@@ -103,9 +104,14 @@ void FirstLayer::add_sketch_rows(std::span<const kernels::CountTerm> counts, siz
 void FirstLayer::add_counts(uint32_t table_number, std::span<const kernels::CountTerm> counts, size_t ahead,
                             float scale, float* sum) noexcept {
   const RowTable& table = plan_.tables[table_number];
-  kernels_.add_rows_s8(static_cast<const int8_t*>(table.rows), plan_.stride, plan_.stride, counts.data(),
-                       counts.size(), ahead, scale, table.scale, sum);
-  bytes_read_ += counts.size() * plan_.stride;
+  if (table.type == fbs::ElementType::s4) {
+    kernels_.add_rows_s4(static_cast<const uint8_t*>(table.rows), plan_.stride, plan_.stride, counts.data(),
+                         counts.size(), ahead, scale, table.scale, sum);
+  } else {
+    kernels_.add_rows_s8(static_cast<const int8_t*>(table.rows), plan_.stride, plan_.stride, counts.data(),
+                         counts.size(), ahead, scale, table.scale, sum);
+  }
+  bytes_read_ += formats::bytes_of(table.type, counts.size() * plan_.stride);
 }
 
 void FirstLayer::add_encoded(uint32_t table, std::span<const kernels::RowTerm> terms, float* sum) noexcept {

@@ -41,8 +41,9 @@ class FirstLayer {
 
   void add_sketch(std::span<const uint32_t> tokens, float* sum) noexcept;
   void add_token_rows(std::span<const uint32_t> tokens, float scale, float* sum) noexcept;
-  void add_sketch_rows(std::span<const kernels::CountTerm> counts, size_t ahead, float scale,
-                       float* sum) noexcept;
+  /// Rows that count whole times, of any type.
+  void add_counted_rows(uint32_t table, std::span<const kernels::CountTerm> counts, size_t ahead, float scale,
+                        float* sum) noexcept;
   void add_encoded(uint32_t table, std::span<const kernels::RowTerm> terms, float* sum) noexcept;
   void add_counts(uint32_t table, std::span<const kernels::CountTerm> counts, size_t ahead, float scale,
                   float* sum) noexcept;
@@ -59,15 +60,17 @@ class FirstLayer {
   uint64_t bytes_read_ = 0;
   size_t table_terms_ = 0;  // capacity of each table's terms
   size_t sketch_terms_offset_ = 0;
+  size_t token_terms_offset_ = 0;
   size_t terms_offset_ = 0;
   size_t counts_offset_ = 0;
   size_t encoded_offset_ = 0;
   size_t reader_offset_ = 0;
   kernels::RowTerm* sketch_terms_ = nullptr;  // a depth's, or tokens'
-  kernels::RowTerm* terms_ = nullptr;         // [tables][table_terms_]
-  size_t* counts_ = nullptr;                  // [tables]: terms in use
-  kernels::CountTerm* encoded_ = nullptr;     // [table_terms_]: terms of 8-bit rows
-  float* reader_ = nullptr;                   // [stride]
+  kernels::CountTerm* token_terms_ = nullptr;
+  kernels::RowTerm* terms_ = nullptr;      // [tables][table_terms_]
+  size_t* counts_ = nullptr;               // [tables]: terms in use
+  kernels::CountTerm* encoded_ = nullptr;  // [table_terms_]: terms of 8-bit rows
+  float* reader_ = nullptr;                // [stride]
 };
 
 }  // namespace kinglet

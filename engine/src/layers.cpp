@@ -118,7 +118,7 @@ void Layers::run_dense(size_t step_number, size_t lanes) noexcept {
     for (size_t lane = 0; lane < lanes; ++lane)
       run_part(steps_[lane * count + step_number], lane, units_[lane], part);
   }
-  bytes_read_ += first.inputs * first.outputs * formats::element_bytes(step.type);
+  bytes_read_ += formats::bytes_of(step.type, first.inputs * first.outputs);
 }
 
 template <typename Element, typename Kernel>

@@ -54,8 +54,8 @@ class Resolver {
   /// Rows of floats or of 16 bits.
   RowPlace wide_rows(uint64_t first, uint64_t count, const std::string& place) const {
     const RowPlace rows = rows_from(first, count, place);
-    if (tables_[rows.table].type == fbs::ElementType::s8)
-      fail(place, "8-bit rows are for the sketch and for encoded values alone");
+    if (counts_whole(tables_[rows.table].type))
+      fail(place, "rows of 8 and 4 bits are for sketch, tokens and encoded values alone");
     return rows;
   }
 
@@ -78,7 +78,7 @@ class Resolver {
     layout_.width = sketch.width();
     layout_.sketch_rows = rows_from(sketch.first_row(), uint64_t{sketch.depth()} * sketch.width(), "sketch");
     if (tables_[layout_.sketch_rows.table].type == fbs::ElementType::s16)
-      fail("sketch", "expected rows of floats or 8-bit integers");
+      fail("sketch", "expected rows of floats, of 8-bit or of 4-bit integers");
     const formats::TensorView& codes = file_.tensor(file_.header().codebook()->string_view(), "codebook");
     if (codes.info->type() != fbs::ElementType::u16 || codes.info->packing() != fbs::Packing::rows ||
         codes.rank() != 2 || codes.dimension(1) != sketch.depth() ||
@@ -98,8 +98,9 @@ class Resolver {
       fail("token rows", "expected one 32-bit row number a token");
     }
     layout_.token_rows = rows.s32();
-    layout_.token_row_place = wide_rows(sketch.token_first_row(), 1, "token rows");
+    layout_.token_row_place = rows_from(sketch.token_first_row(), 1, "token rows");
     const RowTable& table = tables_[layout_.token_row_place.table];
+    if (table.type == fbs::ElementType::s4) fail("token rows", "expected rows of floats, of 16 or of 8 bits");
     layout_.token_row_count = static_cast<uint32_t>(table.count - layout_.token_row_place.row);
   }
 
@@ -154,6 +155,8 @@ class Resolver {
       NumericFeature feature;
       feature.encoding = numeric->encoding();
       feature.rows = rows_from(numeric->first_row(), layout_.encodings[feature.encoding].values(), place);
+      if (tables_[feature.rows.table].type == fbs::ElementType::s4)
+        fail(place, "4-bit rows are for the sketch alone");
       count_units(feature, place);
       feature.source = index_of(numeric_names(), numeric->name()->string_view());
       feature.scope = scope_of(numeric->scope(), place);

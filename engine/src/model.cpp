@@ -46,7 +46,7 @@ const kernels::KernelTable* choose_kernels(const OpenOptions& options) {
   return table;
 }
 
-constexpr std::string_view kPrecisions[] = {"fp32", "bf16", "fp16", "int8", "mixed"};
+constexpr std::string_view kPrecisions[] = {"fp32", "bf16", "fp16", "int8", "mixed", "int4"};
 
 void check_meaning(const ModelFile& file) {
   const fbs::Model& header = file.header();

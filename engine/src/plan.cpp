@@ -66,8 +66,8 @@ class Resolver {
     const std::string place = "rows " + rows_name.str();
     const TensorView& rows = file_.tensor(rows_name.string_view(), "plan");
     const fbs::ElementType type = rows.info->type();
-    const bool integers = type == fbs::ElementType::s8 || type == fbs::ElementType::s16;
-    const size_t lane = type == fbs::ElementType::s8 ? kernels::kByteLane : kernels::kLane;
+    const bool integers = counts_whole(type) || type == fbs::ElementType::s16;
+    const size_t lane = counts_whole(type) ? kernels::kByteLane : kernels::kLane;
     if ((!is_float(type) && !integers) || rows.info->packing() != fbs::Packing::rows || rows.rank() != 2 ||
         rows.info->padded_columns() % lane != 0) {
       fail(place, "expected a table of rows, padded to whole lanes of " + std::to_string(lane));

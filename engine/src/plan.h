@@ -32,8 +32,8 @@ struct PlanAddend {
 /// terms count from a table's first.
 struct RowTable {
   const void* rows = nullptr;
-  fbs::ElementType type = fbs::ElementType::f32;  // f32, bf16, f16, s16 or s8
-  const float* scale = nullptr;                   // of s16 and s8: what one unit stands for, an output each
+  fbs::ElementType type = fbs::ElementType::f32;  // f32, bf16, f16, s16, s8 or s4
+  const float* scale = nullptr;                   // of integers: what one unit stands for, an output each
   uint64_t first_row = 0;
   uint64_t count = 0;
 };
@@ -74,6 +74,11 @@ struct Plan {
   uint32_t output = 0;        // value of the logits
   uint32_t value_floats = 0;  // all values together, blocks side by side as in a row
 };
+
+/// Rows of integers that count whole times.
+constexpr bool counts_whole(fbs::ElementType type) noexcept {
+  return type == fbs::ElementType::s8 || type == fbs::ElementType::s4;
+}
 
 /// Whether elements are floats of any size, which need no scale.
 constexpr bool is_float(fbs::ElementType type) noexcept {

@@ -15,6 +15,9 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "model files are little-endian and read in place");
 
+/// Elements of 4 bits that share 32 bytes (model.fbs, ElementType).
+constexpr uint32_t kNibbleGroup = 64;
+
 /// a * b, or an Error where it does not fit 63 bits.
 uint64_t multiply(const std::string& file, const std::string& place, uint64_t a, uint64_t b) {
   uint64_t product = 0;
@@ -97,20 +100,26 @@ Checksum checksum_of(std::span<const std::byte> bytes) noexcept {
   return {hash.low64, hash.high64};
 }
 
-uint64_t element_bytes(fbs::ElementType type) noexcept {
+uint64_t element_bits(fbs::ElementType type) noexcept {
   switch (type) {
+    case fbs::ElementType::s4:
+      return 4;
     case fbs::ElementType::s8:
-      return 1;
+      return 8;
     case fbs::ElementType::u16:
     case fbs::ElementType::s16:
     case fbs::ElementType::bf16:
     case fbs::ElementType::f16:
-      return 2;
+      return 16;
     case fbs::ElementType::f32:
     case fbs::ElementType::s32:
-      return 4;
+      return 32;
   }
   return 0;
+}
+
+uint64_t bytes_of(fbs::ElementType type, uint64_t elements) noexcept {
+  return elements * element_bits(type) / 8;
 }
 
 std::string to_hex(const Checksum& checksum) {
@@ -125,9 +134,12 @@ std::string to_hex(const Checksum& checksum) {
 
 uint64_t packed_length(const std::string& file, const fbs::Tensor& tensor) {
   const std::string place = "tensor " + tensor.name()->str();
-  const uint64_t bytes = element_bytes(tensor.type());
-  if (bytes == 0) throw Error(file, place, "unknown element type");
-  return multiply(file, place, packed_elements(file, place, tensor), bytes);
+  const uint64_t bits = element_bits(tensor.type());
+  if (bits == 0) throw Error(file, place, "unknown element type");
+  const uint64_t elements = packed_elements(file, place, tensor);
+  if (bits < 8 && (tensor.packing() != fbs::Packing::rows || tensor.padded_columns() % kNibbleGroup != 0))
+    throw Error(file, place, "expected 4-bit integers in rows of whole groups of 64");
+  return multiply(file, place, elements, bits) / 8;
 }
 
 ModelFile::ModelFile(const std::filesystem::path& path)

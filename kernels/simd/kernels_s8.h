@@ -55,40 +55,6 @@ struct KernelsS8 {
     }
   }
 
-  /// Adds 2 * kPairs rows (the last one's partner may have a count of 0) to 16-bit sums.
-  template <size_t kPairs>
-  KINGLET_INLINE void add_pairs(const int8_t* const* row, const int8_t* const* next,
-                                const typename Set::PairWeight* weight, size_t outputs, int16_t* sums) {
-    for (size_t o = 0; o < outputs; o += 2 * kShorts) {
-      fetch<2 * kPairs>(next, o);
-      Shorts first = Set::load_shorts(sums + o);
-      Shorts second = Set::load_shorts(sums + o + kShorts);
-      for (size_t p = 0; p < kPairs; ++p) {
-        Set::add_pair(first, second, Set::load_bytes(row[2 * p] + o), Set::load_bytes(row[2 * p + 1] + o),
-                      weight[p]);
-      }
-      Set::store_shorts(sums + o, first);
-      Set::store_shorts(sums + o + kShorts, second);
-    }
-  }
-
-  template <size_t kPairs>
-  KINGLET_INLINE size_t add_groups(const int8_t* rows, size_t stride, size_t outputs, const CountTerm* terms,
-                                   size_t t, size_t count, size_t ahead, int16_t* sums) {
-    for (; t + 2 * kPairs <= count; t += 2 * kPairs) {
-      const int8_t* row[2 * kPairs];
-      const int8_t* next[2 * kPairs];
-      next_rows<2 * kPairs>(rows, stride, terms + t, count + ahead - t, next);
-      typename Set::PairWeight weight[kPairs];
-      for (size_t r = 0; r < 2 * kPairs; ++r) row[r] = rows + terms[t + r].row * stride;
-      for (size_t p = 0; p < kPairs; ++p) {
-        weight[p] = Set::pair_weight(terms[t + 2 * p].count, terms[t + 2 * p + 1].count);
-      }
-      add_pairs<kPairs>(row, next, weight, outputs, sums);
-    }
-    return t;
-  }
-
   KINGLET_INLINE void add_to(const int16_t* sums, size_t outputs, float scale, const float* output_scale,
                              float* sum) {
     for (size_t o = 0; o < outputs; o += Batch::size) {
@@ -112,34 +78,81 @@ struct KernelsS8 {
     return largest <= kWideCount && smallest >= -kWideCount ? Width::wide : Width::any;
   }
 
-  /// Outputs summed up at a time: rows are read as they lie, into sums that stay in the first-level cache.
-  static constexpr size_t kBlock = 8192;
-  static constexpr size_t kWideBlock = 4096;
+  /// The rows of a call whose sums fit 16 bits, two by two (the last one's partner may count nothing), and
+  /// those of the next one, whose beginnings are fetched at the end.
+  struct Pairs {
+    static constexpr size_t kLimit = kShortCounts + 1;
+    const int8_t* rows[kLimit];
+    const int8_t* next[kLimit];
+    int32_t counts[kLimit];
+    size_t count = 0;  // of rows; even
+  };
+
+  KINGLET_INLINE void find_pairs(const int8_t* rows, size_t stride, const CountTerm* terms, size_t count,
+                                 size_t ahead, Pairs& pairs) {
+    for (size_t t = 0; t < count; ++t) {
+      if (terms[t].count == 0) continue;
+      pairs.rows[pairs.count] = rows + terms[t].row * stride;
+      pairs.counts[pairs.count++] = terms[t].count;
+    }
+    if (pairs.count % 2 != 0) {
+      pairs.rows[pairs.count] = pairs.rows[pairs.count - 1];
+      pairs.counts[pairs.count++] = 0;
+    }
+    for (size_t r = 0; r < pairs.count; ++r)
+      pairs.next[r] = r < ahead ? rows + terms[count + r].row * stride : pairs.rows[r];
+  }
+
+  /// `kVectors` vectors of bytes, `at` bytes into the rows. The lines behind them, at `fetched` of
+  /// `fetched_rows`, are asked for meanwhile: rows lie here and there, and are read a little at a time.
+  template <size_t kVectors>
+  KINGLET_INLINE void add_short_block(const Pairs& pairs, size_t at, const int8_t* const* fetched_rows,
+                                      size_t fetched, float scale, const float* output_scale, float* sum) {
+    constexpr size_t kLine = 64;
+    constexpr size_t kBytes = 2 * kShorts;
+    Shorts first[kVectors];
+    Shorts second[kVectors];
+    for (size_t v = 0; v < kVectors; ++v) first[v] = second[v] = Set::zero_shorts();
+    for (size_t r = 0; r < pairs.count; r += 2) {
+      for (size_t byte = 0; byte < kVectors * kBytes; byte += kLine) {
+        __builtin_prefetch(fetched_rows[r] + fetched + byte);
+        __builtin_prefetch(fetched_rows[r + 1] + fetched + byte);
+      }
+      const auto weight = Set::pair_weight(pairs.counts[r], pairs.counts[r + 1]);
+      for (size_t v = 0; v < kVectors; ++v) {
+        Set::add_pair(first[v], second[v], Set::load_bytes(pairs.rows[r] + at + v * kBytes),
+                      Set::load_bytes(pairs.rows[r + 1] + at + v * kBytes), weight);
+      }
+    }
+    for (size_t v = 0; v < kVectors; ++v) {
+      alignas(kAlignment) int16_t sums[kBytes];
+      Set::in_order(first[v], second[v]);
+      Set::store_shorts(sums, first[v]);
+      Set::store_shorts(sums + kShorts, second[v]);
+      const size_t o = at + v * kBytes;
+      add_to(sums, kBytes, scale, output_scale + o, sum + o);
+    }
+  }
 
   KINGLET_INLINE void add_rows_short(const int8_t* rows, size_t stride, size_t width, const CountTerm* terms,
                                      size_t count, size_t ahead, float scale, const float* output_scale,
                                      float* sum) {
-    alignas(kAlignment) int16_t sums[kBlock];
-    for (size_t begin = 0; begin < width; begin += kBlock) {
-      const size_t outputs = width - begin < kBlock ? width - begin : kBlock;
-      for (size_t o = 0; o < outputs; o += kShorts) Set::store_shorts(sums + o, Set::zero_shorts());
-      size_t t = add_groups<4>(rows + begin, stride, outputs, terms, 0, count, ahead, sums);
-      t = add_groups<2>(rows + begin, stride, outputs, terms, t, count, ahead, sums);
-      t = add_groups<1>(rows + begin, stride, outputs, terms, t, count, ahead, sums);
-      if (t < count) {
-        const CountTerm last[2] = {terms[t], {terms[t].row, 0}};
-        add_groups<1>(rows + begin, stride, outputs, last, 0, 2, 0, sums);
-      }
-      for (size_t o = 0; o < outputs; o += 2 * kShorts) {
-        Shorts first = Set::load_shorts(sums + o);
-        Shorts second = Set::load_shorts(sums + o + kShorts);
-        Set::in_order(first, second);
-        Set::store_shorts(sums + o, first);
-        Set::store_shorts(sums + o + kShorts, second);
-      }
-      add_to(sums, outputs, scale, output_scale + begin, sum + begin);
+    constexpr size_t kVectors = 4;
+    constexpr size_t kBlock = kVectors * 2 * kShorts;
+    Pairs pairs;
+    find_pairs(rows, stride, terms, count, ahead, pairs);
+    size_t at = 0;
+    for (; at + kBlock <= width; at += kBlock) {
+      const bool last = at + 2 * kBlock > width;
+      add_short_block<kVectors>(pairs, at, last ? pairs.next : pairs.rows, last ? 0 : at + kBlock, scale,
+                                output_scale, sum);
     }
+    for (; at < width; at += kBlock / kVectors)
+      add_short_block<1>(pairs, at, pairs.next, 0, scale, output_scale, sum);
   }
+
+  /// Outputs summed up at a time: rows are read as they lie, into sums that stay in the first-level cache.
+  static constexpr size_t kWideBlock = 4096;
 
   /// 32-bit sums take counts that fit 16 bits, two rows at a time.
   static constexpr int32_t kWideCount = 0x7FFF;

@@ -118,7 +118,7 @@ std::vector<float> encoded(double value) {
 
 /// Of one element of the rows of encoded values.
 uint64_t encoded_bytes(const Model& model) {
-  return kinglet::formats::element_bytes(model.file().tensor("encoded.rows", "test").info->type());
+  return kinglet::formats::bytes_of(model.file().tensor("encoded.rows", "test").info->type(), 1);
 }
 
 /// A number that is not among the feature's frequent ones.

@@ -21,8 +21,10 @@ namespace kinglet::converter {
 ///   bf16, fp16: rows and hidden layers in floats of 16 bits, arithmetic in fp32.
 ///   int8: 8-bit sketch rows and hidden layers, 16-bit rows of all other features, activations of 14 bits.
 ///   mixed: the rows of int8, the hidden layers of bf16.
-enum class Precision : uint8_t { fp32, bf16, fp16, int8, mixed };
-inline constexpr std::array<std::string_view, 5> kPrecisionNames = {"fp32", "bf16", "fp16", "int8", "mixed"};
+///   int4: int8 with 4-bit sketch rows.
+enum class Precision : uint8_t { fp32, bf16, fp16, int8, mixed, int4 };
+inline constexpr std::array<std::string_view, 6> kPrecisionNames = {"fp32", "bf16",  "fp16",
+                                                                    "int8", "mixed", "int4"};
 
 /// Rows like those that the model will score, with the history that it will score them by: what shows how
 /// often numeric values occur and what a precision costs.

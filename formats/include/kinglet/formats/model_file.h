@@ -28,8 +28,10 @@ struct Checksum {
 };
 /// XXH3-128 with seed 0.
 Checksum checksum_of(std::span<const std::byte> bytes) noexcept;
-/// Bytes of one element in memory; 0: the type is unknown.
-uint64_t element_bytes(fbs::ElementType type) noexcept;
+/// Bits of one element in memory; 0: the type is unknown.
+uint64_t element_bits(fbs::ElementType type) noexcept;
+/// Bytes of so many elements, an even number of them where two share a byte.
+uint64_t bytes_of(fbs::ElementType type, uint64_t elements) noexcept;
 /// 32 hexadecimal digits, high half first.
 std::string to_hex(const Checksum& checksum);
 

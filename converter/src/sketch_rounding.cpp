@@ -1,0 +1,142 @@
+#include "sketch_rounding.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+#include <optional>
+
+#include "kinglet/formats/model_file.h"
+
+namespace kinglet::converter {
+namespace {
+
+constexpr double kLimit = 7;
+
+/// Columns taken at a time: what all tokens lack in them stays in the caches.
+constexpr uint64_t kColumns = 64;
+using Part = std::array<float, kColumns>;
+
+class Rounding {
+ public:
+  Rounding(std::span<const double> values, uint64_t columns, const SketchTokens& tokens)
+      : values_(values),
+        columns_(columns),
+        tokens_(tokens),
+        row_weights_(uint64_t{tokens.shape.depth} * tokens.shape.width),
+        lacking_(tokens.weights.size()) {
+    for (uint32_t depth = 0; depth < tokens.shape.depth; ++depth) {
+      for (size_t t = 0; t < tokens.weights.size(); ++t) {
+        if (const auto row = row_of(t, depth)) row_weights_[*row] += tokens.weights[t];
+      }
+    }
+  }
+
+  NibbleRows run() {
+    NibbleRows result;
+    result.units.resize(values_.size());
+    for (uint64_t begin = 0; begin < columns_; begin += kColumns) {
+      const uint64_t count = std::min(kColumns, columns_ - begin);
+      for (uint64_t c = begin; c < begin + count; ++c) result.scale.push_back(best_unit(c));
+      round_columns(begin, count, result);
+    }
+    return result;
+  }
+
+ private:
+  std::optional<uint64_t> row_of(size_t token, uint32_t depth) const {
+    const uint16_t code = tokens_.codes[token * tokens_.shape.depth + depth];
+    if (code == formats::kNoCode) return std::nullopt;
+    return uint64_t{depth} * tokens_.shape.width + code;
+  }
+
+  double loss(uint64_t column, double unit) const {
+    double total = 0;
+    for (size_t r = 0; r < row_weights_.size(); ++r) {
+      const double value = values_[r * columns_ + column];
+      const double error = std::clamp(std::nearbyint(value / unit), -kLimit, kLimit) * unit - value;
+      total += (row_weights_[r] + kUnmet) * error * error;
+    }
+    return total;
+  }
+
+  /// A float; 1 where all values are 0.
+  double best_unit(uint64_t column) const {
+    double largest = 0;
+    for (size_t r = 0; r < row_weights_.size(); ++r)
+      largest = std::max(largest, std::fabs(values_[r * columns_ + column]));
+    double best = 1;
+    double least = std::numeric_limits<double>::infinity();
+    constexpr int kSteps = 16;
+    for (int step = kSteps; step > 1; --step) {
+      const auto unit = static_cast<double>(static_cast<float>(largest / kLimit * step / kSteps));
+      if (unit == 0) return 1;
+      const double lost = loss(column, unit);
+      if (lost < least) best = unit;
+      least = std::min(least, lost);
+    }
+    return best;
+  }
+
+  /// Depth by depth: what each token's rows have been short of so far goes into its next row.
+  void round_columns(uint64_t begin, uint64_t count, NibbleRows& result) {
+    for (Part& part : lacking_) part.fill(0);
+    std::vector<Part> lost(row_weights_.size());
+    for (Part& part : lost) part.fill(0);
+    const uint32_t width = tokens_.shape.width;
+    std::vector<Part> rows(width);
+    const int sweeps = std::getenv("SWEEPS") ? std::atoi(std::getenv("SWEEPS")) : 1;
+    for (int sweep = 0; sweep < sweeps; ++sweep)
+    for (uint32_t depth = 0; depth < tokens_.shape.depth; ++depth) {
+      for (Part& part : rows) part.fill(0);
+      const uint64_t first = uint64_t{depth} * width;
+      for (size_t t = 0; t < lacking_.size(); ++t) {
+        if (const auto row = row_of(t, depth)) add(lacking_[t], -1, lost[*row]);
+        if (const auto row = row_of(t, depth)) add(rows[*row - first], tokens_.weights[t], lacking_[t]);
+      }
+      for (uint64_t row = first; row < first + width; ++row) {
+        round_row(row, begin, count, rows[row - first], result);
+        lost[row] = rows[row - first];
+      }
+      for (size_t t = 0; t < lacking_.size(); ++t) {
+        if (const auto row = row_of(t, depth)) add(lacking_[t], 1, rows[*row - first]);
+      }
+    }
+  }
+
+  static void add(Part& to, double weight, const Part& from) {
+    const auto factor = static_cast<float>(weight);
+    for (uint64_t c = 0; c < kColumns; ++c) to[c] += factor * from[c];
+  }
+
+  /// `part`: in, what the row's tokens lack, weighted; out, what the row itself is short of its values.
+  void round_row(uint64_t row, uint64_t begin, uint64_t count, Part& part, NibbleRows& result) const {
+    const double weight = row_weights_[row];
+    for (uint64_t c = 0; c < count; ++c) {
+      const uint64_t at = row * columns_ + begin + c;
+      const double wanted = values_[at] + (weight > 0 ? double{part[c]} / weight : 0);
+      const double unit = result.scale[begin + c];
+      const double units = std::clamp(std::nearbyint(wanted / unit), -kLimit, kLimit);
+      result.units[at] = static_cast<int8_t>(units);
+      part[c] = static_cast<float>(values_[at] - units * unit);
+    }
+  }
+
+  /// What a row that no token has weighs in the choice of the unit.
+  static constexpr double kUnmet = 1e-3;
+
+  std::span<const double> values_;
+  uint64_t columns_;
+  const SketchTokens& tokens_;
+  std::vector<double> row_weights_;  // by row: of the tokens that have it
+  std::vector<Part> lacking_;        // by token: of the columns at hand, what its rows are short of so far
+};
+
+}  // namespace
+
+NibbleRows round_sketch_rows(std::span<const double> values, uint64_t columns, const SketchTokens& tokens) {
+  return Rounding(values, columns, tokens).run();
+}
+
+}  // namespace kinglet::converter

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "layout_builder.h"
+
+namespace kinglet::converter {
+
+/// Which rows of the sketch stand together in a tweet: those of a token's codes.
+struct SketchTokens {
+  std::span<const uint16_t> codes;  // [tokens][depth] within their depth, or formats::kNoCode
+  SketchShape shape;
+  std::vector<double> weights;  // of each token: how often it is met, above 0
+};
+
+/// Rows of the sketch in 4 bits.
+struct NibbleRows {
+  std::vector<int8_t> units;  // [rows][columns], -7 to 7
+  std::vector<double> scale;  // what one unit of a column is, floats
+};
+
+/// Rounds `values`, [depth x width][columns], so that the sum of a token's rows is nearly what it was, rather
+/// than each row by itself: what the rows of one depth are off, the rows of the next one make up for, each
+/// by the mean of what its tokens lack, weighted by how often they are met (error diffusion, as in pictures).
+/// A column's unit is the one that loses least where each row is rounded to the nearest; what lies beyond 7
+/// of it is cut, and made up for too. Deterministic.
+NibbleRows round_sketch_rows(std::span<const double> values, uint64_t columns, const SketchTokens& tokens);
+
+}  // namespace kinglet::converter
