@@ -31,6 +31,115 @@ KINGLET_INLINE __m512i broadcast(const int8_t* from) {
   return _mm512_set1_epi32(bits);
 }
 
+/// Rows of a call that count up to 14 bits, four by four; the last ones may count nothing.
+struct QuadRows {
+  static constexpr size_t kLimit = 512;
+  static constexpr int32_t kLargest = (1 << 14) - 1;
+  const int8_t* rows[kLimit];
+  int8_t negative[kLimit];  // all ones where a row counts less than not at all
+  int8_t low[kLimit];       // the lower and the upper 7 bits of the count
+  int8_t high[kLimit];
+  size_t count;
+};
+
+KINGLET_INLINE void find_quad_rows(const int8_t* rows, size_t stride, const CountTerm* terms, size_t count,
+                                   QuadRows& quads) {
+  quads.count = (count + kQuad - 1) / kQuad * kQuad;
+  for (size_t r = 0; r < quads.count; ++r) {
+    const CountTerm term = r < count ? terms[r] : CountTerm{terms[count - 1].row, 0};
+    const int32_t magnitude = term.count < 0 ? -term.count : term.count;
+    quads.rows[r] = rows + term.row * stride;
+    quads.negative[r] = term.count < 0 ? -1 : 0;
+    quads.low[r] = static_cast<int8_t>(magnitude & 127);
+    quads.high[r] = static_cast<int8_t>(magnitude >> 7);
+  }
+}
+
+/// The sums of 64 outputs, `at` bytes into the rows, to `sums`. Four rows are interleaved, so that one
+/// instruction adds up four products an output. Meanwhile the lines behind are asked for.
+template <bool kSigned>
+KINGLET_INLINE void add_quad_rows(const QuadRows& quads, size_t at, int32_t* sums) {
+  __m512i low[kQuad];
+  __m512i high[kQuad];
+  for (size_t k = 0; k < kQuad; ++k) low[k] = high[k] = _mm512_setzero_si512();
+  for (size_t r = 0; r < quads.count; r += kQuad) {
+    __m512i row[kQuad];
+    for (size_t k = 0; k < kQuad; ++k) {
+      __builtin_prefetch(quads.rows[r + k] + at + 64);
+      row[k] = _mm512_loadu_si512(quads.rows[r + k] + at);
+      if constexpr (kSigned) {
+        const __m512i sign = _mm512_set1_epi8(quads.negative[r + k]);
+        row[k] = _mm512_sub_epi8(_mm512_xor_si512(row[k], sign), sign);
+      }
+    }
+    const __m512i first_lower = _mm512_unpacklo_epi8(row[0], row[1]);
+    const __m512i first_upper = _mm512_unpackhi_epi8(row[0], row[1]);
+    const __m512i last_lower = _mm512_unpacklo_epi8(row[2], row[3]);
+    const __m512i last_upper = _mm512_unpackhi_epi8(row[2], row[3]);
+    const __m512i products[kQuad] = {
+        _mm512_unpacklo_epi16(first_lower, last_lower), _mm512_unpackhi_epi16(first_lower, last_lower),
+        _mm512_unpacklo_epi16(first_upper, last_upper), _mm512_unpackhi_epi16(first_upper, last_upper)};
+    const __m512i low_counts = broadcast(quads.low + r);
+    const __m512i high_counts = broadcast(quads.high + r);
+    for (size_t k = 0; k < kQuad; ++k) {
+      low[k] = _mm512_dpbusd_epi32(low[k], low_counts, products[k]);
+      high[k] = _mm512_dpbusd_epi32(high[k], high_counts, products[k]);
+    }
+  }
+  // Quarter q of vector k holds outputs 16 q + 4 k to 16 q + 4 k + 3.
+  __m512i sum[kQuad];
+  for (size_t k = 0; k < kQuad; ++k) sum[k] = _mm512_add_epi32(low[k], _mm512_slli_epi32(high[k], 7));
+  const __m512i even_lower = _mm512_shuffle_i32x4(sum[0], sum[1], 0x88);
+  const __m512i odd_lower = _mm512_shuffle_i32x4(sum[0], sum[1], 0xDD);
+  const __m512i even_upper = _mm512_shuffle_i32x4(sum[2], sum[3], 0x88);
+  const __m512i odd_upper = _mm512_shuffle_i32x4(sum[2], sum[3], 0xDD);
+  const __m512i in_order[kQuad] = {
+      _mm512_shuffle_i32x4(even_lower, even_upper, 0x88), _mm512_shuffle_i32x4(odd_lower, odd_upper, 0x88),
+      _mm512_shuffle_i32x4(even_lower, even_upper, 0xDD), _mm512_shuffle_i32x4(odd_lower, odd_upper, 0xDD)};
+  for (size_t k = 0; k < kQuad; ++k) {
+    int32_t* const to = sums + 16 * k;
+    _mm512_store_si512(to, _mm512_add_epi32(_mm512_load_si512(to), in_order[k]));
+  }
+}
+
+/// Counts of up to 14 bits, in 32-bit sums.
+template <bool kSigned>
+KINGLET_INLINE void add_rows_in_quads(const int8_t* rows, size_t stride, size_t width, const CountTerm* terms,
+                                      size_t count, float scale, const float* output_scale, float* sum) {
+  constexpr size_t kBlock = 4096;
+  QuadRows quads;
+  alignas(kAlignment) int32_t sums[kBlock];
+  for (size_t begin = 0; begin < width; begin += kBlock) {
+    const size_t outputs = width - begin < kBlock ? width - begin : kBlock;
+    for (size_t o = 0; o < outputs; o += 16) _mm512_store_si512(sums + o, _mm512_setzero_si512());
+    for (size_t t = 0; t < count; t += QuadRows::kLimit) {
+      const size_t left = count - t;
+      find_quad_rows(rows + begin, stride, terms + t, left < QuadRows::kLimit ? left : QuadRows::kLimit,
+                     quads);
+      for (size_t o = 0; o < outputs; o += kByteLane) add_quad_rows<kSigned>(quads, o, sums + o);
+    }
+    S8::add_ints_to(sums, outputs, scale, output_scale + begin, sum + begin);
+  }
+}
+
+void add_rows_s8(const int8_t* rows, size_t stride, size_t width, const CountTerm* terms, size_t count,
+                 size_t ahead, float scale, const float* output_scale, float* sum) {
+  if (S8::width_of(terms, count) == S8::Width::shorts) {
+    return S8::add_rows_short(rows, stride, width, terms, count, ahead, scale, output_scale, sum);
+  }
+  int32_t largest = 0;
+  int32_t smallest = 0;
+  for (size_t t = 0; t < count; ++t) {
+    largest = terms[t].count > largest ? terms[t].count : largest;
+    smallest = terms[t].count < smallest ? terms[t].count : smallest;
+  }
+  if (largest > QuadRows::kLargest || smallest < -QuadRows::kLargest)
+    return S8::add_rows(rows, stride, width, terms, count, ahead, scale, output_scale, sum);
+  if (smallest < 0)
+    return add_rows_in_quads<true>(rows, stride, width, terms, count, scale, output_scale, sum);
+  add_rows_in_quads<false>(rows, stride, width, terms, count, scale, output_scale, sum);
+}
+
 /// `kPanels` panels side by side.
 template <size_t kPanels>
 KINGLET_INLINE void gemv_tile(const int8_t* panels, size_t inputs, size_t begin, const int8_t* in,
@@ -89,7 +198,7 @@ const KernelTable avx512vnni_table = {Isa::avx512vnni,
                                       F32::add_rows<Bf16>,
                                       F16Kernels::add_rows<F16>,
                                       F32::add_rows_s16,
-                                      S8::add_rows,
+                                      add_rows_s8,
                                       add_rows_s4,
                                       F32::gemv<float>,
                                       F32::gemv<Bf16>,
