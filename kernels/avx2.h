@@ -44,6 +44,9 @@ struct Avx2 {
   KINGLET_INLINE Shorts load_shorts(const int16_t* from) {
     return _mm256_load_si256(reinterpret_cast<const __m256i*>(from));
   }
+  KINGLET_INLINE Shorts any_shorts(const int16_t* from) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+  }
   KINGLET_INLINE void store_shorts(int16_t* to, Shorts values) {
     _mm256_store_si256(reinterpret_cast<__m256i*>(to), values);
   }

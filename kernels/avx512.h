@@ -41,6 +41,7 @@ struct Avx512 {
   KINGLET_INLINE Ints zero_ints() { return _mm512_setzero_si512(); }
   KINGLET_INLINE __m512i load_bytes(const int8_t* from) { return _mm512_loadu_si512(from); }
   KINGLET_INLINE Shorts load_shorts(const int16_t* from) { return _mm512_load_si512(from); }
+  KINGLET_INLINE Shorts any_shorts(const int16_t* from) { return _mm512_loadu_si512(from); }
   KINGLET_INLINE void store_shorts(int16_t* to, Shorts values) { _mm512_store_si512(to, values); }
   KINGLET_INLINE Ints load_ints(const int32_t* from) { return _mm512_load_si512(from); }
   KINGLET_INLINE Batch to_float(const int32_t* from) { return _mm512_cvtepi32_ps(load_ints(from)); }
@@ -110,6 +111,40 @@ struct Avx512 {
 /// f16 in vectors of 256 bits: AMD's CPUs convert 512 bits at little more than half the rate (Zen 4: weights
 /// at 58 GB/s instead of 94), and where 512 bits are fast, 256 still outrun the memory.
 using F16Kernels = simd::KernelsF32<Avx2>;
+
+/// The lanes that `mask` names, as pairs of a unit's number and its 32 bits; returns how many they are.
+KINGLET_INLINE size_t store_pairs(__mmask16 mask, size_t first, __m512i bits, void* to) {
+  const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  const __m512i numbers = _mm512_add_epi32(lanes, _mm512_set1_epi32(static_cast<int32_t>(first)));
+  const __m512i rows = _mm512_maskz_compress_epi32(mask, numbers);
+  const __m512i values = _mm512_maskz_compress_epi32(mask, bits);
+  const __m512i lower = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  const __m512i upper = _mm512_add_epi32(lower, _mm512_set1_epi32(8));
+  auto* pairs = static_cast<int32_t*>(to);
+  _mm512_storeu_si512(pairs, _mm512_permutex2var_epi32(rows, lower, values));
+  _mm512_storeu_si512(pairs + 16, _mm512_permutex2var_epi32(rows, upper, values));
+  return static_cast<size_t>(__builtin_popcount(mask));
+}
+
+inline size_t list_flips(const float* flips, size_t width, RowTerm* terms) {
+  size_t count = 0;
+  for (size_t o = 0; o < width; o += kLane) {
+    const __m512 values = _mm512_load_ps(flips + o);
+    const __mmask16 mask = _mm512_cmp_ps_mask(values, _mm512_setzero_ps(), _CMP_NEQ_UQ);
+    count += store_pairs(mask, o, _mm512_castps_si512(values), terms + count);
+  }
+  return count;
+}
+
+inline size_t count_flips(const float* flips, size_t width, float factor, CountTerm* terms) {
+  size_t count = 0;
+  for (size_t o = 0; o < width; o += kLane) {
+    const __m512i units =
+        _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_load_ps(flips + o), _mm512_set1_ps(factor)));
+    count += store_pairs(_mm512_test_epi32_mask(units, units), o, units, terms + count);
+  }
+  return count;
+}
 
 /// Rows whose width is an odd number of groups end in half a vector.
 inline void add_rows_s4(const uint8_t* rows, size_t stride, size_t width, const CountTerm* terms,

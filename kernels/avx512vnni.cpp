@@ -197,7 +197,7 @@ const KernelTable avx512vnni_table = {Isa::avx512vnni,
                                       F32::add_rows<float>,
                                       F32::add_rows<Bf16>,
                                       F16Kernels::add_rows<F16>,
-                                      F32::add_rows_s16,
+                                      S8::add_rows_s16,
                                       add_rows_s8,
                                       add_rows_s4,
                                       F32::gemv<float>,
@@ -205,6 +205,9 @@ const KernelTable avx512vnni_table = {Isa::avx512vnni,
                                       F16Kernels::gemv<F16>,
                                       quantize,
                                       gemv,
-                                      F32::activate};
+                                      F32::activate,
+                                      F32::find_flips,
+                                      list_flips,
+                                      count_flips};
 
 }  // namespace kinglet::kernels

@@ -1,6 +1,7 @@
 // AArch64: Advanced SIMD and its fused multiply-add belong to every CPU, so this file needs no flags.
 #include <arm_neon.h>
 
+#include "scalar/flips.h"
 #include "simd/kernels_s4.h"
 #include "tables.h"
 
@@ -40,6 +41,7 @@ struct Neon {
   KINGLET_INLINE Ints zero_ints() { return vdupq_n_s32(0); }
   KINGLET_INLINE int8x16_t load_bytes(const int8_t* from) { return vld1q_s8(from); }
   KINGLET_INLINE Shorts load_shorts(const int16_t* from) { return vld1q_s16(from); }
+  KINGLET_INLINE Shorts any_shorts(const int16_t* from) { return vld1q_s16(from); }
   KINGLET_INLINE void store_shorts(int16_t* to, Shorts values) { vst1q_s16(to, values); }
   KINGLET_INLINE Ints load_ints(const int32_t* from) { return vld1q_s32(from); }
   KINGLET_INLINE Batch to_float(const int32_t* from) { return vcvtq_f32_s32(vld1q_s32(from)); }
@@ -97,10 +99,10 @@ using S4 = simd::KernelsS4<Neon>;
 
 }  // namespace
 
-const KernelTable neon_table = {Isa::neon,          F32::add_rows<float>, F32::add_rows<Bf16>,
-                                F32::add_rows<F16>, F32::add_rows_s16,    S8::add_rows,
-                                S4::add_rows,       F32::gemv<float>,     F32::gemv<Bf16>,
-                                F32::gemv<F16>,     S8::quantize,         S8::gemv,
-                                F32::activate};
+const KernelTable neon_table = {
+    Isa::neon,        F32::add_rows<float>, F32::add_rows<Bf16>, F32::add_rows<F16>,
+    S8::add_rows_s16, S8::add_rows,         S4::add_rows,        F32::gemv<float>,
+    F32::gemv<Bf16>,  F32::gemv<F16>,       S8::quantize,        S8::gemv,
+    F32::activate,    F32::find_flips,      list_flips,          count_flips};
 
 }  // namespace kinglet::kernels

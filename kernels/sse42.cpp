@@ -1,6 +1,7 @@
 // Compiled with -msse4.2, this file alone.
 #include <nmmintrin.h>
 
+#include "scalar/flips.h"
 #include "simd/kernels_s4.h"
 #include "tables.h"
 
@@ -74,6 +75,9 @@ struct Sse42 {
   KINGLET_INLINE Shorts load_shorts(const int16_t* from) {
     return _mm_load_si128(reinterpret_cast<const __m128i*>(from));
   }
+  KINGLET_INLINE Shorts any_shorts(const int16_t* from) {
+    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+  }
   KINGLET_INLINE void store_shorts(int16_t* to, Shorts values) {
     _mm_store_si128(reinterpret_cast<__m128i*>(to), values);
   }
@@ -144,10 +148,10 @@ using S4 = simd::KernelsS4<Sse42>;
 
 }  // namespace
 
-const KernelTable sse42_table = {Isa::sse42,         F32::add_rows<float>, F32::add_rows<Bf16>,
-                                 F32::add_rows<F16>, F32::add_rows_s16,    S8::add_rows,
-                                 S4::add_rows,       F32::gemv<float>,     F32::gemv<Bf16>,
-                                 F32::gemv<F16>,     S8::quantize,         S8::gemv,
-                                 F32::activate};
+const KernelTable sse42_table = {
+    Isa::sse42,       F32::add_rows<float>, F32::add_rows<Bf16>, F32::add_rows<F16>,
+    S8::add_rows_s16, S8::add_rows,         S4::add_rows,        F32::gemv<float>,
+    F32::gemv<Bf16>,  F32::gemv<F16>,       S8::quantize,        S8::gemv,
+    F32::activate,    F32::find_flips,      list_flips,          count_flips};
 
 }  // namespace kinglet::kernels

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstdlib>
 #include <limits>
 #include <optional>
 
@@ -79,29 +78,33 @@ class Rounding {
     return best;
   }
 
-  /// Depth by depth: what each token's rows have been short of so far goes into its next row.
+  /// Depth by depth, and then once more, when each row knows what all others are short of.
   void round_columns(uint64_t begin, uint64_t count, NibbleRows& result) {
+    constexpr int kSweeps = 2;
     for (Part& part : lacking_) part.fill(0);
-    std::vector<Part> lost(row_weights_.size());
-    for (Part& part : lost) part.fill(0);
-    const uint32_t width = tokens_.shape.width;
-    std::vector<Part> rows(width);
-    const int sweeps = std::getenv("SWEEPS") ? std::atoi(std::getenv("SWEEPS")) : 1;
-    for (int sweep = 0; sweep < sweeps; ++sweep)
-    for (uint32_t depth = 0; depth < tokens_.shape.depth; ++depth) {
-      for (Part& part : rows) part.fill(0);
-      const uint64_t first = uint64_t{depth} * width;
-      for (size_t t = 0; t < lacking_.size(); ++t) {
-        if (const auto row = row_of(t, depth)) add(lacking_[t], -1, lost[*row]);
-        if (const auto row = row_of(t, depth)) add(rows[*row - first], tokens_.weights[t], lacking_[t]);
-      }
-      for (uint64_t row = first; row < first + width; ++row) {
-        round_row(row, begin, count, rows[row - first], result);
-        lost[row] = rows[row - first];
-      }
-      for (size_t t = 0; t < lacking_.size(); ++t) {
-        if (const auto row = row_of(t, depth)) add(lacking_[t], 1, rows[*row - first]);
-      }
+    std::vector<Part> lost(row_weights_.size(), Part{});  // what each row is short of
+    for (int sweep = 0; sweep < kSweeps; ++sweep) {
+      for (uint32_t depth = 0; depth < tokens_.shape.depth; ++depth)
+        round_depth(depth, begin, count, lost, result);
+    }
+  }
+
+  void round_depth(uint32_t depth, uint64_t begin, uint64_t count, std::vector<Part>& lost,
+                   NibbleRows& result) {
+    const uint64_t first = uint64_t{depth} * tokens_.shape.width;
+    std::vector<Part> rows(tokens_.shape.width, Part{});
+    for (size_t t = 0; t < lacking_.size(); ++t) {
+      const auto row = row_of(t, depth);
+      if (!row) continue;
+      add(lacking_[t], -1, lost[*row]);
+      add(rows[*row - first], tokens_.weights[t], lacking_[t]);
+    }
+    for (uint64_t row = first; row < first + rows.size(); ++row) {
+      round_row(row, begin, count, rows[row - first], result);
+      lost[row] = rows[row - first];
+    }
+    for (size_t t = 0; t < lacking_.size(); ++t) {
+      if (const auto row = row_of(t, depth)) add(lacking_[t], 1, rows[*row - first]);
     }
   }
 

@@ -23,7 +23,8 @@ struct NibbleRows {
 
 /// Rounds `values`, [depth x width][columns], so that the sum of a token's rows is nearly what it was, rather
 /// than each row by itself: what the rows of one depth are off, the rows of the next one make up for, each
-/// by the mean of what its tokens lack, weighted by how often they are met (error diffusion, as in pictures).
+/// by the mean of what its tokens lack, weighted by how often they are met (error diffusion, as in pictures);
+/// then once more with what all depths are off.
 /// A column's unit is the one that loses least where each row is rounded to the nearest; what lies beyond 7
 /// of it is cut, and made up for too. Deterministic.
 NibbleRows round_sketch_rows(std::span<const double> values, uint64_t columns, const SketchTokens& tokens);

@@ -101,17 +101,10 @@ void FirstLayer::add_counted_rows(uint32_t table, std::span<const kernels::Count
   add(table, {sketch_terms_, counts.size()}, scale, sum);
 }
 
-void FirstLayer::add_counts(uint32_t table_number, std::span<const kernels::CountTerm> counts, size_t ahead,
+void FirstLayer::add_counts(uint32_t table, std::span<const kernels::CountTerm> counts, size_t ahead,
                             float scale, float* sum) noexcept {
-  const RowTable& table = plan_.tables[table_number];
-  if (table.type == fbs::ElementType::s4) {
-    kernels_.add_rows_s4(static_cast<const uint8_t*>(table.rows), plan_.stride, plan_.stride, counts.data(),
-                         counts.size(), ahead, scale, table.scale, sum);
-  } else {
-    kernels_.add_rows_s8(static_cast<const int8_t*>(table.rows), plan_.stride, plan_.stride, counts.data(),
-                         counts.size(), ahead, scale, table.scale, sum);
-  }
-  bytes_read_ += formats::bytes_of(table.type, counts.size() * plan_.stride);
+  bytes_read_ += kinglet::add_counts(kernels_, plan_.tables[table], plan_.stride, {0, plan_.stride}, counts,
+                                     ahead, scale, sum);
 }
 
 void FirstLayer::add_encoded(uint32_t table, std::span<const kernels::RowTerm> terms, float* sum) noexcept {
@@ -125,7 +118,7 @@ void FirstLayer::add_encoded(uint32_t table, std::span<const kernels::RowTerm> t
 
 void FirstLayer::add(uint32_t table, std::span<const kernels::RowTerm> terms, float scale,
                      float* sum) noexcept {
-  bytes_read_ += add_terms(kernels_, plan_.tables[table], plan_.stride, terms, scale, sum);
+  bytes_read_ += add_terms(kernels_, plan_.tables[table], plan_.stride, {0, plan_.stride}, terms, scale, sum);
 }
 
 void FirstLayer::add_features(const Request& request, fbs::Scope scope, float* sum) noexcept {

@@ -18,7 +18,7 @@ namespace kinglet {
 class Layers {
  public:
   Layers(const Plan& plan, const kernels::KernelTable& kernels, size_t lanes)
-      : plan_(plan), kernels_(kernels), lanes_(lanes), flips_(kernels) {}
+      : plan_(plan), kernels_(kernels), lanes_(lanes), flips_(kernels, lanes) {}
   void book(Arena& arena);
   void take(const Arena& arena);
 
@@ -50,6 +50,7 @@ class Layers {
 
   void bind(size_t lane, kernels::Addend* addends);
   void run_dense(size_t step, size_t lanes) noexcept;
+  void run_flips(size_t step, size_t lanes) noexcept;
   void run_part(const BoundStep& bound, size_t lane, float unit, Part part) noexcept;
   template <typename Element, typename Kernel>
   void run_gemv(Kernel* gemv, const BoundStep& bound, const kernels::Epilogue& epilogue, Part part) noexcept;

@@ -1,6 +1,7 @@
 // The specification: every other instruction set must reproduce these loops bit for bit.
 #include <cmath>
 
+#include "scalar/flips.h"
 #include "scalar/fused.h"
 #include "scalar/widen.h"
 #include "tables.h"
@@ -120,10 +121,21 @@ void activate_f32(const float* in, size_t width, const Epilogue& epilogue, float
   for (size_t o = 0; o < width; ++o) out[o] = finish(in[o], epilogue, o);
 }
 
+float find_flips(const float* scale, const float* in, size_t width, float* out) {
+  float largest = 0;
+  for (size_t o = 0; o < width; ++o) {
+    const float product = scale[o] * in[o];
+    out[o] = product > 0 ? product : 0.0F;
+    largest = out[o] > largest ? out[o] : largest;
+  }
+  return largest;
+}
+
 }  // namespace
 
-const KernelTable scalar_table = {Isa::scalar, add_rows<float>, add_rows<Bf16>, add_rows<F16>, add_rows_s16,
-                                  add_rows_s8, add_rows_s4,     gemv<float>,    gemv<Bf16>,    gemv<F16>,
-                                  quantize,    gemv_s8,         activate_f32};
+const KernelTable scalar_table = {Isa::scalar,  add_rows<float>, add_rows<Bf16>, add_rows<F16>,
+                                  add_rows_s16, add_rows_s8,     add_rows_s4,    gemv<float>,
+                                  gemv<Bf16>,   gemv<F16>,       quantize,       gemv_s8,
+                                  activate_f32, find_flips,      list_flips,     count_flips};
 
 }  // namespace kinglet::kernels

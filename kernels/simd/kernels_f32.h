@@ -218,6 +218,22 @@ struct KernelsF32 {
     }
   }
 
+  static float find_flips(const float* scale, const float* in, size_t width, float* out) {
+    const Batch zero(0.0F);
+    Batch largest = zero;
+    for (size_t o = 0; o < width; o += kSize) {
+      const Batch product = Batch::load_aligned(scale + o) * Batch::load_aligned(in + o);
+      const Batch flips = xsimd::select(product > zero, product, zero);
+      flips.store_aligned(out + o);
+      largest = xsimd::max(largest, flips);
+    }
+    alignas(kAlignment) float lanes[kSize];
+    largest.store_aligned(lanes);
+    float result = 0;
+    for (const float lane : lanes) result = lane > result ? lane : result;
+    return result;
+  }
+
   static void activate(const float* in, size_t width, const Epilogue& epilogue, float* out) {
     for (size_t o = 0; o < width; o += kSize) {
       finish(Batch::load_aligned(in + o), epilogue, o).store_aligned(out + o);

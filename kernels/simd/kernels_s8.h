@@ -9,7 +9,7 @@
 /// kernels_f32.h asks of a `Set`:
 ///   - Bytes, load_bytes: a vector of 8-bit integers, from any address.
 ///   - Shorts: a vector of 16-bit integers, half as many lanes as Bytes; zero_shorts, load_shorts,
-///   store_shorts.
+///   store_shorts; any_shorts: loaded from any address.
 ///   - PairWeight, pair_weight(a, b): counts of two rows, each at most 127.
 ///   - add_pair(first, second, a, b, weight): adds a * weight.a + b * weight.b to two vectors of 16-bit sums.
 ///     Which output has which lane is the set's own affair, until `in_order` puts them in order.
@@ -244,6 +244,71 @@ struct KernelsS8 {
       case Width::any:
         return add_rows_long(rows, stride, width, terms, count, scale, output_scale, sum);
     }
+  }
+
+  // 16-bit rows --------------------------------------------------------------------------------------------
+
+  /// Rows that count once: floats add them up exactly, and so do integers, faster.
+  struct Once {
+    static constexpr size_t kLimit = 256;
+    static_assert(kLimit * 0x8000 <= size_t{1} << 24);
+    const int16_t* rows[kLimit];
+    size_t count;
+  };
+
+  /// False where a row counts otherwise, or they are too many.
+  KINGLET_INLINE bool find_once(const int16_t* rows, size_t stride, const RowTerm* terms, size_t count,
+                                Once& once) {
+    if (count > Once::kLimit) return false;
+    once.count = count;
+    for (size_t t = 0; t < count; ++t) {
+      if (terms[t].weight != 1.0F) return false;
+      once.rows[t] = rows + terms[t].row * stride;
+    }
+    return true;
+  }
+
+  /// As many outputs as two vectors of bytes would have; what lies behind them is asked for meanwhile.
+  KINGLET_INLINE void add_once(const Once& once, size_t at, float scale, const float* output_scale,
+                               float* sum) {
+    constexpr size_t kLine = 64;
+    constexpr size_t kVectors = 2;
+    Ints first[kVectors];
+    Ints second[kVectors];
+    for (size_t v = 0; v < kVectors; ++v) first[v] = second[v] = Set::zero_ints();
+    for (size_t r = 0; r < once.count; r += 2) {
+      const int16_t* a = once.rows[r] + at;
+      const bool pair = r + 1 < once.count;
+      const int16_t* b = pair ? once.rows[r + 1] + at : a;
+      for (size_t byte = 0; byte < kVectors * sizeof(Shorts); byte += kLine) {
+        __builtin_prefetch(a + kVectors * kShorts + byte / 2);
+        __builtin_prefetch(b + kVectors * kShorts + byte / 2);
+      }
+      const auto weight = Set::wide_weight(1, pair ? 1 : 0);
+      for (size_t v = 0; v < kVectors; ++v) {
+        Set::add_wide_pair(first[v], second[v], Set::any_shorts(a + v * kShorts),
+                           Set::any_shorts(b + v * kShorts), weight);
+      }
+    }
+    for (size_t v = 0; v < kVectors; ++v) {
+      alignas(kAlignment) int32_t sums[kShorts];
+      Set::in_order(first[v], second[v]);
+      Set::store_ints(sums, first[v]);
+      Set::store_ints(sums + kInts, second[v]);
+      add_ints_to(sums, kShorts, scale, output_scale + at + v * kShorts, sum + at + v * kShorts);
+    }
+  }
+
+  static void add_rows_s16(const int16_t* rows, size_t stride, size_t width, const RowTerm* terms,
+                           size_t count, float scale, const float* output_scale, float* sum) {
+    constexpr size_t kBlock = 2 * kShorts;
+    Once once;
+    size_t at = 0;
+    if (find_once(rows, stride, terms, count, once)) {
+      for (; at + kBlock <= width; at += kBlock) add_once(once, at, scale, output_scale, sum);
+    }
+    if (at < width)
+      F32::add_rows_s16(rows + at, stride, width - at, terms, count, scale, output_scale + at, sum + at);
   }
 
   // Dense layers -------------------------------------------------------------------------------------------

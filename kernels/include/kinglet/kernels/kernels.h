@@ -159,6 +159,17 @@ struct KernelTable {
 
   /// The epilogue alone: out[o] = epilogue(in[o]). `in` and `out` may be the same.
   void (*activate_f32)(const float* in, size_t width, const Epilogue& epilogue, float* out);
+
+  /// What units are off their usual side of 0: out[o] = max(scale[o] * in[o], 0), the product rounded once.
+  /// Returns the largest.
+  float (*find_flips)(const float* scale, const float* in, size_t width, float* out);
+
+  /// The flips that are not 0, in order, and how many they are. `terms` has room for width + kLane.
+  size_t (*list_flips)(const float* flips, size_t width, RowTerm* terms);
+
+  /// The same as whole counts: flips[o] * factor, rounded to the nearest integer, ties to even, where that is
+  /// not 0. It is below 2^15.
+  size_t (*count_flips)(const float* flips, size_t width, float factor, CountTerm* terms);
 };
 
 /// The table of an instruction set; null if this build does not hold it. Says nothing about the CPU: see
