@@ -83,9 +83,9 @@ void Layers::bind(size_t lane, kernels::Addend* addends) {
   }
 }
 
-void Layers::run(size_t lanes) noexcept {
+void Layers::run_steps(size_t begin, size_t end, size_t lanes) noexcept {
   const size_t count = plan_.steps.size();
-  for (size_t s = 0; s < count; ++s) {
+  for (size_t s = begin; s < end; ++s) {
     if (plan_.steps[s].kind == StepKind::dense) {
       run_dense(s, lanes);
       continue;
