@@ -48,7 +48,7 @@ kernels::Epilogue epilogue_from(const kernels::Epilogue& whole, size_t begin, ke
 }  // namespace
 
 void Layers::book(Arena& arena) {
-  flips_.book(plan_, arena);
+  flips_.book(plan_, lanes_, arena);
   lane_floats_ = round_up(plan_.value_floats, kernels::kLane);
   quantised_width_ = round_up(widest_quantised(plan_), 2 * kernels::kLane);
   values_offset_ = arena.book<float>(lanes_ * lane_floats_);
@@ -93,7 +93,7 @@ void Layers::run_steps(size_t begin, size_t end, size_t lanes) noexcept {
     for (size_t lane = 0; lane < lanes; ++lane) {
       const BoundStep& bound = steps_[lane * count + s];
       if (bound.step->kind == StepKind::flip) {
-        bytes_read_ += flips_.run(*bound.step, bound.input, bound.inputs, bound.output, values(lane));
+        bytes_read_ += flips_.run(*bound.step, lane, bound.input, bound.inputs, bound.output, values(lane));
       } else {
         kernels_.activate_f32(bound.input, bound.outputs, bound.epilogue, bound.output);
       }
