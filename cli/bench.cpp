@@ -50,6 +50,15 @@ ordered_json quantiles_json(const Quantiles& quantiles) {
   return json;
 }
 
+ordered_json stages_json(const latency::StageTimes& times) {
+  ordered_json json;
+  for (size_t i = 0; i < times.stages.size(); ++i) {
+    json[std::string(latency::kStageNames[i])] = quantiles_json(times.stages[i]);
+  }
+  json["score"] = quantiles_json(times.score);
+  return json;
+}
+
 ordered_json report_json(const Arguments& arguments, const Report& report) {
   ordered_json json = {{"model", arguments.model.string()},
                        {"precision", report.precision},
@@ -60,10 +69,9 @@ ordered_json report_json(const Arguments& arguments, const Report& report) {
                        {"rows", report.rows},
                        {"rounds", arguments.options.rounds}};
   add_quantiles(report.warm, json);
-  for (size_t i = 0; i < report.stages.size(); ++i) {
-    json["stages"][std::string(latency::kStageNames[i])] = quantiles_json(report.stages[i]);
-  }
+  json["stages"] = stages_json(report.warm_stages);
   json["cold"] = quantiles_json(report.cold);
+  json["cold_stages"] = stages_json(report.cold_stages);
   json["load"] = quantiles_json(report.load);
   json["bytes_touched"] = report.bytes_touched;
   json["bytes_touched_p99"] = or_null(report.bytes_touched_p99);
@@ -84,9 +92,18 @@ std::string time_text(const std::optional<double>& microseconds) {
 }
 
 void print_times(std::string_view name, const Quantiles& quantiles) {
-  fmt::print("{:<14}{:>9}{:>11}{:>11}{:>11}{:>11}{:>11}\n", name, quantiles.samples,
+  fmt::print("{:<15}{:>9}{:>11}{:>11}{:>11}{:>11}{:>11}\n", name, quantiles.samples,
              time_text(quantiles.minimum), time_text(quantiles.p50), time_text(quantiles.p90),
              time_text(quantiles.p99), time_text(quantiles.p999));
+}
+
+/// The network's stages stand below their sum.
+void print_stages(const latency::StageTimes& times) {
+  for (size_t i = 0; i < times.stages.size(); ++i) {
+    const bool network = i >= static_cast<size_t>(latency::Stage::first_layer);
+    if (i == static_cast<size_t>(latency::Stage::first_layer)) print_times("  score", times.score);
+    print_times(fmt::format("{}{}", network ? "    " : "  ", latency::kStageNames[i]), times.stages[i]);
+  }
 }
 
 ordered_json ranking_json(const latency::Ranking& ranking) {
@@ -108,13 +125,12 @@ void print_text(const Arguments& arguments, const Report& report) {
              report.model_bytes);
   fmt::print("{}, kernels for {}; {} rows, {} rounds\n\n", report.cpu, kernels::isa_name(report.isa),
              report.rows, arguments.options.rounds);
-  fmt::print("{:<14}{:>9}{:>11}{:>11}{:>11}{:>11}{:>11}\n", "microseconds", "samples", "min", "p50", "p90",
+  fmt::print("{:<15}{:>9}{:>11}{:>11}{:>11}{:>11}{:>11}\n", "microseconds", "samples", "min", "p50", "p90",
              "p99", "p99.9");
   print_times("a row, warm", report.warm);
-  for (size_t i = 0; i < report.stages.size(); ++i) {
-    print_times(fmt::format("  {}", latency::kStageNames[i]), report.stages[i]);
-  }
+  print_stages(report.warm_stages);
   print_times("a row, cold", report.cold);
+  if (report.cold.samples != 0) print_stages(report.cold_stages);
   print_times("open and score", report.load);
   if (report.steadiness) {
     print_times("one row again", report.steadiness->score);

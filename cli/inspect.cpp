@@ -157,7 +157,7 @@ void print_text(const formats::ModelFile& file) {
   const fbs::Provenance& provenance = *header.provenance();
   fmt::print("made by {} ({})\n", provenance.converter()->str(), provenance.options()->str());
   for (const fbs::Source* source : *provenance.sources()) {
-    fmt::print("  {:<10} {:>12} bytes  {}  {}\n", source->role()->str(), source->bytes(),
+    fmt::print("  {:<20} {:>12} bytes  {}  {}\n", source->role()->str(), source->bytes(),
                formats::to_hex({source->checksum_low(), source->checksum_high()}), source->format()->str());
   }
 }

@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include <xxhash.h>
+
 #include "kinglet/formats/history_file.h"
 #include "kinglet/formats/row_reader.h"
 #include "kinglet/session.h"
@@ -17,10 +19,24 @@ namespace {
 
 constexpr uint64_t kProgressRows = 64;
 
-/// What a byte of rows and columns, here and there in tables of 30 to 60 MB, costs beside one of dense
-/// weights, read in order (bench_kernels: 57 and 88 GB/s where both are in the cache; the tables often are
-/// not).
-constexpr double kGatherCost = 2;
+/// XXH3-128 of texts one after the other.
+class RunningChecksum {
+ public:
+  RunningChecksum() { XXH3_128bits_reset(&state_); }
+  void add(std::string_view text) {
+    XXH3_128bits_update(&state_, text.data(), text.size());
+    bytes_ += text.size();
+  }
+  uint64_t bytes() const { return bytes_; }
+  formats::Checksum value() const {
+    const XXH128_hash_t hash = XXH3_128bits_digest(&state_);
+    return {hash.low64, hash.high64};
+  }
+
+ private:
+  XXH3_state_t state_{};
+  uint64_t bytes_ = 0;
+};
 
 /// Running errors of one vector of the plan.
 class LayerErrors {
@@ -74,25 +90,29 @@ uint64_t percentile_99(std::vector<uint64_t> values) {
 
 }  // namespace
 
-std::vector<StoredRequest> read_requests(const Model& model, const CalibrationOptions& options,
-                                         const ProgressFn& progress) {
+CalibrationRows read_rows(const Model& model, const CalibrationOptions& options, const ProgressFn& progress) {
   const formats::HistoryFile history(options.history);
   Session session(model);
   formats::RowReader reader(options.rows);
-  std::vector<StoredRequest> requests;
+  CalibrationRows rows;
+  RunningChecksum checksum;
   Row row;
-  while (requests.size() < options.maximum_rows && reader.next(row)) {
+  while (rows.requests.size() < options.maximum_rows && reader.next(row)) {
     Request request;
     const Status status = session.request(row, history, request);
     if (status != Status::ok) throw reader.error_here(status_text(status));
-    requests.push_back({{request.tokens.begin(), request.tokens.end()},
-                        {request.numerics.begin(), request.numerics.end()},
-                        request.flags,
-                        {request.categories.begin(), request.categories.end()}});
-    if (progress && requests.size() % 1'024 == 0)
-      progress("calibration rows", requests.size(), options.maximum_rows, "rows");
+    rows.requests.push_back({{request.tokens.begin(), request.tokens.end()},
+                             {request.numerics.begin(), request.numerics.end()},
+                             request.flags,
+                             {request.categories.begin(), request.categories.end()}});
+    checksum.add(reader.text());
+    checksum.add("\n");
+    if (progress && rows.requests.size() % 1'024 == 0)
+      progress("calibration rows", rows.requests.size(), options.maximum_rows, "rows");
   }
-  return requests;
+  rows.bytes = checksum.bytes();
+  rows.checksum = checksum.value();
+  return rows;
 }
 
 FrequentValues frequent_values(const std::vector<StoredRequest>& requests, size_t numerics, uint64_t budget,

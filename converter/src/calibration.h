@@ -28,10 +28,17 @@ struct StoredRequest {
   Request request() const { return {tokens, numerics, flags, categories}; }
 };
 
-/// The first options.calibrate_rows rows as requests to `model`. Throws Error where a row cannot be read or
-/// the model cannot take it.
-std::vector<StoredRequest> read_requests(const Model& model, const CalibrationOptions& options,
-                                         const ProgressFn& progress);
+/// Rows as requests, and what tells these rows from others.
+struct CalibrationRows {
+  std::vector<StoredRequest> requests;
+  /// Of the rows' text, a newline behind each: however they are split into files or compressed.
+  uint64_t bytes = 0;
+  formats::Checksum checksum{};
+};
+
+/// The first options.maximum_rows rows as requests to `model`. Throws Error where a row cannot be read or the
+/// model cannot take it.
+CalibrationRows read_rows(const Model& model, const CalibrationOptions& options, const ProgressFn& progress);
 
 /// The values other than 0 that most requests have, feature by feature, as many as `budget` bytes hold rows
 /// of `row_bytes`; values of a single request are left out. The same requests give the same choice.

@@ -43,17 +43,21 @@ NarrowTypes types_of(Precision precision) {
   return {f32, f32, f32, f32, f32, f32};
 }
 
-std::unique_ptr<fbs::SourceT> source_of(const std::string& role, const std::string& format,
-                                        const std::filesystem::path& path) {
-  const formats::MappedFile file(path);
-  const formats::Checksum checksum = formats::checksum_of(file.bytes());
+std::unique_ptr<fbs::SourceT> make_source(const std::string& role, const std::string& format, uint64_t bytes,
+                                          const formats::Checksum& checksum) {
   auto source = std::make_unique<fbs::SourceT>();
   source->role = role;
   source->format = format;
-  source->bytes = file.bytes().size();
+  source->bytes = bytes;
   source->checksum_low = checksum.low;
   source->checksum_high = checksum.high;
   return source;
+}
+
+std::unique_ptr<fbs::SourceT> source_of(const std::string& role, const std::string& format,
+                                        const std::filesystem::path& path) {
+  const formats::MappedFile file(path);
+  return make_source(role, format, file.bytes().size(), formats::checksum_of(file.bytes()));
 }
 
 /// [tokens][depth] codes within their depth; a token without codes holds kNoCode everywhere. Never empty, so
@@ -126,6 +130,13 @@ void add_provenance(const ConvertOptions& options, const std::string& weights_fo
   header.provenance->sources.push_back(source_of("weights", weights_format, options.weights));
   header.provenance->sources.push_back(source_of("codebook", "json", options.codebook));
   header.provenance->sources.push_back(source_of("languages", "json or pickle", options.languages));
+}
+
+void add_calibration_sources(const ConvertOptions& options, const CalibrationRows& rows,
+                             fbs::ModelT& header) {
+  auto& sources = header.provenance->sources;
+  sources.push_back(make_source("calibration rows", "rows", rows.bytes, rows.checksum));
+  sources.push_back(source_of("calibration history", "kinglet", options.calibration.history));
 }
 
 void check_strict(const TensorUse& use, const ConvertOptions& options) {
@@ -205,19 +216,19 @@ formats::ModelFileWriter make_model(const Sources& sources, const ConvertOptions
   return {std::move(header), std::move(tensors)};
 }
 
-/// The same network in fp32, and the calibration rows as requests to it.
+/// The same network in fp32, and the calibration rows, whose requests are to it.
 struct Reference {
   formats::ModelFileWriter::Image image;  // what `model` reads
   Model model;
-  std::vector<StoredRequest> requests;
+  CalibrationRows rows;
 };
 
 Reference make_reference(const Sources& sources, const ConvertOptions& options, const ProgressFn& progress) {
   formats::ModelFileWriter writer = make_model(sources, options, Precision::fp32, {});
   formats::ModelFileWriter::Image image = writer.image();
   Model model = Model::from_memory(image.bytes, "the network in fp32");
-  std::vector<StoredRequest> requests = read_requests(model, options.calibration, progress);
-  return {std::move(image), std::move(model), std::move(requests)};
+  CalibrationRows rows = read_rows(model, options.calibration, progress);
+  return {std::move(image), std::move(model), std::move(rows)};
 }
 
 /// Elements of one row of the plan without folded layers.
@@ -231,24 +242,24 @@ Choices choose(const Reference& reference, const Sources& sources, const Convert
   const auto find_frequent = [&](uint64_t columns) {
     Frequent frequent;
     frequent.values =
-        frequent_values(reference.requests, reference.model.numeric_count(),
+        frequent_values(reference.rows.requests, reference.model.numeric_count(),
                         options.calibration.frequent_bytes, formats::bytes_of(types.features, columns));
     frequent.vocabulary = sources.codes.size() / sources.sketch.depth;
     if (options.features.sketch_norm != fbs::SketchNorm::tweet) return frequent;
     frequent.tokens =
-        frequent_tokens(reference.requests, sources.codes, sources.sketch, options.calibration.token_bytes,
-                        formats::bytes_of(types.tokens, columns));
+        frequent_tokens(reference.rows.requests, sources.codes, sources.sketch,
+                        options.calibration.token_bytes, formats::bytes_of(types.tokens, columns));
     return frequent;
   };
   Choices choices;
-  choices.token_weights = token_weights(reference.requests, sources.codes.size() / sources.sketch.depth);
+  choices.token_weights = token_weights(reference.rows.requests, sources.codes.size() / sources.sketch.depth);
   choices.frequent = find_frequent(dense_columns(reference.model));
   if (options.folded_layers == 0U) return choices;
-  choices.sides = find_sides(reference.model, reference.requests, progress);
-  const ActiveRows rows = count_active_rows(reference.requests, choices.frequent, sources.codes,
-                                            sources.sketch, options.features.numeric_encoding().values());
+  choices.sides = find_sides(reference.model, reference.rows.requests, progress);
+  const ActiveRows active = count_active_rows(reference.rows.requests, choices.frequent, sources.codes,
+                                              sources.sketch, options.features.numeric_encoding().values());
   const uint64_t hidden = sources.network.hidden();
-  choices.layers = options.folded_layers.value_or(choose_layers(choices.sides, rows, types, hidden));
+  choices.layers = options.folded_layers.value_or(choose_layers(choices.sides, active, types, hidden));
   if (choices.layers > 0) choices.frequent = find_frequent(skeleton_columns(hidden, choices.layers));
   return choices;
 }
@@ -257,7 +268,7 @@ CalibrationReport compare_with(const Reference& reference, formats::ModelFileWri
                                const Network& network, const Choices& choices, const ProgressFn& progress) {
   const formats::ModelFileWriter::Image image = writer.image();
   const Model model = Model::from_memory(image.bytes, "the converted model");
-  CalibrationReport report = compare(model, reference.model, network, reference.requests, progress);
+  CalibrationReport report = compare(model, reference.model, network, reference.rows.requests, progress);
   report.frequent_rows = count_of(choices.frequent.values);
   report.token_rows = choices.frequent.tokens.size();
   report.folded_layers = static_cast<uint32_t>(choices.layers);
@@ -313,6 +324,7 @@ ConvertReport convert(const ConvertOptions& options, const std::filesystem::path
   report_stage("folding", 1);
   const Choices choices = reference ? choose(*reference, sources, options, progress) : Choices{};
   formats::ModelFileWriter writer = make_model(sources, options, options.precision, choices);
+  if (reference) add_calibration_sources(options, reference->rows, writer.header());
   report_stage("self-tests", 2);
   record_self_tests(writer, output.string());
   report_stage("verifying", 3);

@@ -77,12 +77,6 @@ class Skeleton {
         to, from.rows(), from.cols(), Eigen::OuterStride<>(static_cast<Eigen::Index>(stride))) = from;
   }
 
-  const Linear& layer_weights(size_t layer) const {
-    const std::array<const Linear*, kFoldable + 1> layers = {&network_.l1, &network_.l2, &network_.l3,
-                                                             &network_.l4};
-    return *layers.at(layer);
-  }
-
   /// What a layer's leaky units multiply their sums by, on their usual side.
   Vector usual_slopes(size_t layer) const {
     Vector slopes(static_cast<Eigen::Index>(network_.hidden()));
@@ -94,12 +88,12 @@ class Skeleton {
   /// W of `layer` with the normalisation of the layer before it: what its units' activations are multiplied
   /// by.
   Matrix reading(size_t layer) const {
-    return weights_of(layer_weights(layer)) * view(network_.norms[layer - 1].scale).asDiagonal();
+    return weights_of(network_.hidden_layer(layer)) * view(network_.norms[layer - 1].scale).asDiagonal();
   }
 
   void fold_layer(size_t layer) {
     const Matrix read = reading(layer) * usual_slopes(layer - 1).asDiagonal();
-    const Linear& linear = layer_weights(layer);
+    const Linear& linear = network_.hidden_layer(layer);
     Matrix sum = sums_.back() * read.transpose();
     Vector bias = read * biases_.back() + view(linear.bias) +
                   weights_of(linear) * view(network_.norms[layer - 1].shift);
@@ -137,36 +131,101 @@ class Skeleton {
   Vector projection_bias_;
 };
 
-/// Scales every column's row to magnitude 1, so that integers of all units share a scale, and returns the
-/// factors of the flips that undo it: negative for units that are usually above 0.
-std::vector<double> scale_columns(std::vector<double>& columns, const std::vector<bool>& usual) {
-  const size_t width = columns.size() / usual.size();
-  std::vector<double> factors(usual.size());
-  for (size_t i = 0; i < usual.size(); ++i) {
+/// A column that is all below this adds nothing that any sum would keep.
+constexpr double kNothing = 0x1p-100;
+
+/// Scales every column's row to magnitude 1, so that integers of all units share a scale, and returns what
+/// each was before.
+std::vector<double> scale_columns(std::vector<double>& columns, size_t units) {
+  const size_t width = columns.size() / units;
+  std::vector<double> magnitudes(units);
+  for (size_t i = 0; i < units; ++i) {
     const std::span<double> row(columns.data() + i * width, width);
     double largest = 0;
     for (const double value : row) largest = std::max(largest, std::fabs(value));
-    if (largest == 0) largest = 1;
-    for (double& value : row) value /= largest;
-    factors[i] = (usual[i] ? -1 : 1) * (1 - double{kLeakySlope}) * largest;
+    const bool nothing = largest < kNothing;
+    for (double& value : row) value = nothing ? 0 : value / largest;
+    magnitudes[i] = nothing ? 1 : largest;
   }
-  return factors;
+  return magnitudes;
 }
 
-void add_flips(const Skeleton& skeleton, size_t layer, const std::vector<bool>& usual, fbs::ElementType type,
-               fbs::PlanT& plan, TensorPack& pack) {
-  std::vector<double> columns = skeleton.columns(layer);
-  auto step = std::make_unique<fbs::StepT>();
-  step->name = "flips" + std::to_string(layer + 1);
-  step->input = block_name(layer);
-  step->columns = step->name + ".columns";
-  step->flip_scale = step->name + ".scale";
-  if (is_integer(type)) step->columns_scale = step->columns + ".scale";
-  const std::vector<double> factors = scale_columns(columns, usual);
-  pack.add_vector(step->flip_scale, factors, round_up(usual.size(), kernels::kWidePanel));
-  pack.add_rows(step->columns, type, columns, columns.size() / usual.size());
-  plan.steps.push_back(std::move(step));
-}
+/// One folded layer's step in the making.
+class FlipStep {
+ public:
+  FlipStep(const Network& network, const UsualSides& usual, size_t layer, size_t layers)
+      : network_(network),
+        usual_(usual[layer]),
+        layer_(layer),
+        layers_(layers),
+        padded_(round_up(network.hidden(), kernels::kWidePanel)),
+        step_(std::make_unique<fbs::StepT>()) {
+    step_->name = "flips" + std::to_string(layer + 1);
+    step_->input = block_name(layer);
+  }
+
+  void add_columns(std::vector<double> columns, fbs::ElementType type, TensorPack& pack) {
+    magnitudes_ = scale_columns(columns, usual_.size());
+    const uint64_t width = columns.size() / usual_.size();
+    column_bytes_ = formats::bytes_of(type, width);
+    std::vector<double> factors;  // of the flips: negative for units that are usually above 0
+    for (size_t i = 0; i < usual_.size(); ++i)
+      factors.push_back((usual_[i] ? -1 : 1) * (1 - double{kLeakySlope}) * magnitudes_[i]);
+    step_->columns = step_->name + ".columns";
+    step_->flip_scale = step_->name + ".scale";
+    if (is_integer(type)) step_->columns_scale = step_->columns + ".scale";
+    pack.add_vector(step_->flip_scale, factors, padded_);
+    pack.add_rows(step_->columns, type, columns, width);
+  }
+
+  /// Behind add_columns. The limit: as many columns as cost what the dense way does from here on.
+  void add_dense_way(fbs::ElementType type, TensorPack& pack) {
+    const Linear& linear = network_.hidden_layer(layer_ + 1);
+    const double dense_bytes = static_cast<double>(layers_ - layer_) *
+                               static_cast<double>(formats::bytes_of(type, linear.inputs * padded_));
+    const double limit = dense_bytes / (kGatherCost * static_cast<double>(column_bytes_));
+    const std::string name = step_->name + ".dense";
+    step_->dense_way = std::make_unique<fbs::DenseWayT>();
+    fbs::DenseWayT& way = *step_->dense_way;
+    way.limit = static_cast<uint32_t>(std::min(limit, static_cast<double>(linear.inputs - 1)));
+    way.weights = name + ".weights";
+    if (type == fbs::ElementType::s8) {
+      pack.add_quads(way.weights, linear.weight, linear.outputs, linear.inputs, kernels::kWidePanel);
+      way.weights_scale = way.weights + ".scale";
+      way.weights_sums = way.weights + ".sums";
+    } else {
+      pack.add_panels(way.weights, type, linear.weight, linear.outputs, linear.inputs, kernels::kWidePanel);
+    }
+    // A flip counts in units of its column's magnitude; the layer behind reads it normalised.
+    const std::vector<double>& norm = network_.norms[layer_].scale;
+    std::vector<double> flip(norm.size());
+    std::vector<double> carried(norm.size());
+    for (size_t i = 0; i < norm.size(); ++i) {
+      flip[i] = norm[i] / magnitudes_[i];
+      carried[i] = norm[i] * (usual_[i] ? 1.0 : double{kLeakySlope});
+    }
+    way.flip_scale = name + ".flip_scale";
+    pack.add_vector(way.flip_scale, flip, padded_);
+    if (layer_ > 0) {
+      way.carried_scale = name + ".carried_scale";
+      pack.add_vector(way.carried_scale, carried, padded_);
+    } else if (layers_ == kFoldable) {  // the residual into the last layer
+      way.residual_scale = way.flip_scale;
+    }
+  }
+
+  std::unique_ptr<fbs::StepT> release() { return std::move(step_); }
+
+ private:
+  const Network& network_;
+  const std::vector<bool>& usual_;
+  size_t layer_;
+  size_t layers_;
+  uint64_t padded_;
+  std::vector<double> magnitudes_;  // of the columns before they were scaled
+  uint64_t column_bytes_ = 0;
+  std::unique_ptr<fbs::StepT> step_;
+};
 
 }  // namespace
 
@@ -193,7 +252,10 @@ std::unique_ptr<fbs::PlanT> fold_skeleton(const Network& network, InputLayout& l
   for (size_t layer = 0; layer < layers; ++layer) {
     // Few units of the first layer flip, and their columns reach through all layers: they get more bits.
     const fbs::ElementType type = layer == 0 ? types.features : types.columns;
-    add_flips(skeleton, layer, usual[layer], type, *plan, pack);
+    FlipStep step(network, usual, layer, layers);
+    step.add_columns(skeleton.columns(layer), type, pack);
+    step.add_dense_way(types.hidden, pack);
+    plan->steps.push_back(step.release());
   }
   add_dense_layers(network, layers, types, *plan, pack);
   return plan;

@@ -38,6 +38,11 @@ struct Network {
   uint64_t parameters = 0;
 
   uint64_t hidden() const { return l1.outputs; }
+  /// Hidden layers count from 0.
+  const Linear& hidden_layer(size_t layer) const {
+    const std::array<const Linear*, 4> layers = {&l1, &l2, &l3, &l4};
+    return *layers.at(layer);
+  }
   uint64_t inputs() const { return l1.inputs; }
 };
 

@@ -182,17 +182,16 @@ void add_dense_layers(const Network& network, size_t folded, const NarrowTypes& 
     normalise(*plan.steps.back(), network.norms[0], padded, pack);
   }
   if (folded > 0) plan.steps.push_back(activate_step(folded));
-  const Linear* const linear[] = {&network.l1, &network.l2, &network.l3, &network.l4};
   for (size_t layer = folded + 1; layer <= kFoldable; ++layer) {
     const bool last = layer == kFoldable;
     if (layer > 1) normalise(*plan.steps.back(), network.norms[layer - 1], padded, pack);
     plan.steps.push_back(
         hidden_step(hidden_name(layer), hidden_name(layer - 1), last ? hidden_name(0) : "projection"));
-    std::vector<double> bias = bias_with_mean(*linear[layer], network.norms[layer - 1]);
+    std::vector<double> bias = bias_with_mean(network.hidden_layer(layer), network.norms[layer - 1]);
     // The residual reads hidden1 less its mean.
     if (last)
       std::transform(bias.begin(), bias.end(), network.norms[0].mean.begin(), bias.begin(), std::plus<>());
-    add_narrow(*plan.steps.back(), types.hidden, *linear[layer], bias, pack);
+    add_narrow(*plan.steps.back(), types.hidden, network.hidden_layer(layer), bias, pack);
   }
   plan.steps.push_back(dense_step("logits", hidden_name(kFoldable)));
   plan.output = "logits";

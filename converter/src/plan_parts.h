@@ -18,6 +18,11 @@ inline constexpr float kLeakySlope = 0.01F;
 /// How many hidden layers a plan can fold: all but the last, whose units cost no more than the logits.
 inline constexpr size_t kFoldable = 3;
 
+/// What a byte of rows and columns, here and there in tables of 30 to 60 MB, costs beside one of dense
+/// weights, read in order (bench_kernels: 57 and 88 GB/s where both are in the cache; the tables often are
+/// not).
+inline constexpr double kGatherCost = 2;
+
 /// What the weight tables of a plan are stored as.
 struct NarrowTypes {
   fbs::ElementType sketch;    // rows of the sketch: f32, bf16, f16, s8 or s4

@@ -86,9 +86,9 @@ void Layers::bind(size_t lane, kernels::Addend* addends) {
   }
 }
 
-void Layers::run(size_t lanes) noexcept {
+void Layers::run_steps(size_t begin, size_t end, size_t lanes) noexcept {
   const size_t count = plan_.steps.size();
-  for (size_t s = 0; s < count; ++s) {
+  for (size_t s = begin; s < end; ++s) {
     switch (plan_.steps[s].kind) {
       case StepKind::dense:
         run_dense(s, lanes);
@@ -111,7 +111,7 @@ void Layers::run_flips(size_t step_number, size_t lanes) noexcept {
   const PlanStep& step = plan_.steps[step_number];
   for (size_t lane = 0; lane < lanes; ++lane) {
     const BoundStep& bound = steps_[lane * count + step_number];
-    flips_.find(step, lane, bound.input, bound.padded_inputs, bound.output);
+    bytes_read_ += flips_.find(step, lane, bound.input, bound.padded_inputs, bound.output, values(lane));
   }
   const size_t shared = kSharedColumnBytes * 8 / formats::element_bits(step.columns.type);
   const size_t whole = lanes == 1 ? step.columns_width : shared;

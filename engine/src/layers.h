@@ -24,8 +24,12 @@ class Layers {
 
   /// The first layer's sum, where the caller puts it before run(), and all values behind it.
   float* values(size_t lane) const noexcept { return values_ + lane * lane_floats_; }
+  /// The plan's output.
+  const float* logits(size_t lane) const noexcept { return values(lane) + plan_.values[plan_.output].offset; }
   /// Runs the steps of lanes 0 to `lanes` - 1.
-  void run(size_t lanes) noexcept;
+  void run(size_t lanes) noexcept { run_steps(0, plan_.steps.size(), lanes); }
+  /// Runs steps [begin, end) of the plan alone.
+  void run_steps(size_t begin, size_t end, size_t lanes) noexcept;
 
   /// Bytes of weights and columns read since the last reset.
   uint64_t bytes_read() const noexcept { return bytes_read_; }

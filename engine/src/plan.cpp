@@ -1,7 +1,9 @@
 #include "plan.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -26,6 +28,7 @@ class Resolver {
   Plan run() {
     resolve_first_layer();
     for (const fbs::Step* step : *source_.steps()) resolve_step(*step);
+    check_carried();
     resolve_output();
     return std::move(plan_);
   }
@@ -132,7 +135,8 @@ class Resolver {
     } else if (source.bias() != nullptr) {
       fail(place, "a bias without weights");
     }
-    resolve_quantisation(source, width, padded, place, step);
+    resolve_quantisation(source.weights_scale(), source.weights_sums(), step.type, width, padded, place,
+                         step.weights_scale, step.weights_sums);
     resolve_flips(source, place, step);
     resolve_epilogue(source, width, padded, place, step);
     step.output = add_value(source.name()->string_view(), width, padded, plan_.value_floats, place);
@@ -158,26 +162,30 @@ class Resolver {
     if (bytes && inputs > kMaximumQuantised) fail(place, "too many inputs for 8-bit weights");
   }
 
-  void resolve_quantisation(const fbs::Step& source, uint64_t width, uint64_t padded,
-                            const std::string& place, PlanStep& step) const {
-    const bool bytes = step.type == fbs::ElementType::s8;
-    if ((source.weights_scale() != nullptr) != bytes || (source.weights_sums() != nullptr) != bytes) {
+  void resolve_quantisation(const flatbuffers::String* scale, const flatbuffers::String* sums,
+                            fbs::ElementType type, uint64_t width, uint64_t padded, const std::string& place,
+                            const float*& scale_floats, const int32_t*& sum_numbers) const {
+    const bool bytes = type == fbs::ElementType::s8;
+    if ((scale != nullptr) != bytes || (sums != nullptr) != bytes) {
       fail(place, "8-bit weights have a scale and sums, others none");
     }
     if (!bytes) return;
-    step.weights_scale = vector(source.weights_scale(), width, padded, place);
-    const TensorView& sums = file_.tensor(source.weights_sums()->string_view(), place);
-    if (sums.info->type() != fbs::ElementType::s32 || sums.info->packing() != fbs::Packing::rows ||
-        sums.rank() != 1 || sums.dimension(0) != width || sums.info->padded_columns() != padded) {
+    scale_floats = vector(scale, width, padded, place);
+    const TensorView& tensor = file_.tensor(sums->string_view(), place);
+    if (tensor.info->type() != fbs::ElementType::s32 || tensor.info->packing() != fbs::Packing::rows ||
+        tensor.rank() != 1 || tensor.dimension(0) != width || tensor.info->padded_columns() != padded) {
       fail(place, "expected one 32-bit sum of weights an output");
     }
-    step.weights_sums = sums.s32();
+    sum_numbers = tensor.s32();
   }
 
   void resolve_flips(const fbs::Step& source, const std::string& place, PlanStep& step) const {
     if ((source.columns() != nullptr) != (source.flip_scale() != nullptr))
       fail(place, "columns and flip_scale go together");
-    if (source.columns() == nullptr) return;
+    if (source.columns() == nullptr) {
+      if (source.dense_way() != nullptr) fail(place, "a dense way belongs to columns");
+      return;
+    }
     if (step.kind != StepKind::activate || step.input >= block_count_)
       fail(place, "columns belong to a block, without weights");
     const Value& input = plan_.values[step.input];
@@ -207,6 +215,58 @@ class Resolver {
     const float* scale =
         integers ? vector(source.columns_scale(), step.columns_width, step.columns_width, place) : nullptr;
     step.columns = {columns.bytes.data(), type, scale, 0, input.width};
+    if (source.dense_way() != nullptr) resolve_dense_way(*source.dense_way(), place, step);
+  }
+
+  void resolve_dense_way(const fbs::DenseWay& source, const std::string& place, PlanStep& step) const {
+    const Value& input = plan_.values[step.input];
+    const auto unit_vector = [&](const flatbuffers::String* name) {
+      return name != nullptr ? vector(name, input.width, input.padded_width, place) : nullptr;
+    };
+    const auto blocks = std::span(plan_.values).first(block_count_);
+    const uint32_t columns_end = step.target + step.columns_width;
+    const auto next = std::find_if(blocks.begin(), blocks.end(),
+                                   [&](const Value& block) { return block.offset == step.target; });
+    const auto last = std::find_if(blocks.rbegin(), blocks.rend(), [&](const Value& block) {
+      return block.offset >= step.target && block.offset + block.padded_width <= columns_end;
+    });
+    if (next == blocks.end() || last == blocks.rend())
+      fail(place, "a dense way, but its columns reach no whole block");
+    DenseWay way;
+    way.limit = source.limit();
+    if (way.limit >= input.width) fail(place, "a dense way that no request can take");
+    const TensorView& weights = file_.tensor(source.weights()->string_view(), place);
+    check_weights(weights, input.width, place);
+    way.weights = {weights.bytes.data(), weights.info->type(), weights.info->panel(), nullptr, nullptr};
+    way.outputs = next->padded_width;
+    if (weights.dimension(0) != next->width || round_up(next->width, way.weights.panel) != way.outputs)
+      fail(place, "a dense way to another width than the next block's");
+    resolve_quantisation(source.weights_scale(), source.weights_sums(), way.weights.type, next->width,
+                         way.outputs, place, way.weights.scale, way.weights.sums);
+    way.flip_scale = unit_vector(source.flip_scale());
+    way.carried_scale = unit_vector(source.carried_scale());
+    way.residual_scale = unit_vector(source.residual_scale());
+    way.residual_target = last->offset;
+    if (way.residual_scale != nullptr && last->width != input.width)
+      fail(place, "a residual for a block of another width");
+    way.carries = next->offset != last->offset;
+    step.dense_way = way;
+  }
+
+  /// A change that a dense way leaves to blocks behind the next one is carried by the step with columns that
+  /// follows, to the same end.
+  void check_carried() const {
+    const PlanStep* carrying = nullptr;
+    for (const PlanStep& step : plan_.steps) {
+      if (step.kind != StepKind::flip) continue;
+      if (carrying != nullptr &&
+          (plan_.values[step.input].offset != carrying->target || step.dense_way.carried_scale == nullptr ||
+           step.target + step.columns_width != carrying->target + carrying->columns_width)) {
+        fail("dense ways", "a change is not carried on by the step with columns that follows");
+      }
+      carrying = step.dense_way.carries ? &step : nullptr;
+    }
+    if (carrying != nullptr) fail("dense ways", "a change is carried on by no step");
   }
 
   void resolve_epilogue(const fbs::Step& source, uint64_t width, uint64_t padded, const std::string& place,

@@ -41,6 +41,27 @@ struct RowTable {
 /// The largest flip of a layer, in whole units, where columns are 8-bit integers: 10 bits.
 inline constexpr uint32_t kFlipUnits = 1023;
 
+/// Weights of a dense layer as the kernels read them.
+struct DenseWeights {
+  const void* data = nullptr;
+  fbs::ElementType type = fbs::ElementType::f32;  // f32, bf16, f16 or s8
+  uint32_t panel = 0;
+  const float* scale = nullptr;   // of s8: what one unit stands for, an output each
+  const int32_t* sums = nullptr;  // of s8
+};
+
+/// A step with columns that has too many to add (fbs::DenseWay).
+struct DenseWay {
+  uint32_t limit = 0;  // columns that are added, at most
+  DenseWeights weights;
+  uint32_t outputs = 0;                   // padded width of the next block
+  const float* flip_scale = nullptr;      // null: there is no dense way
+  const float* carried_scale = nullptr;   // or null
+  const float* residual_scale = nullptr;  // or null
+  uint32_t residual_target = 0;           // first float of the block that it is for
+  bool carries = false;                   // its change goes on to blocks behind the next
+};
+
 /// What a step does with its input before the epilogue.
 enum class StepKind : uint8_t { activate, dense, flip };
 
@@ -58,6 +79,7 @@ struct PlanStep {
   RowTable columns;                   // a row a unit, `columns_width` elements each
   uint32_t columns_width = 0;
   uint32_t target = 0;  // first float of the first layer's sum that they are added to
+  DenseWay dense_way;
   std::vector<PlanAddend> addends;
   bool leaky = false;
   float slope = 0;

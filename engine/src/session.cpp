@@ -5,7 +5,6 @@
 #include <cstdlib>
 #include <new>
 
-#include "kinglet/features/elementary.h"
 #include "kinglet/features/encoding.h"
 #include "kinglet/features/row_features.h"
 
@@ -13,6 +12,8 @@
 #include "first_layer.h"
 #include "layers.h"
 #include "model_impl.h"
+#include "read_scores.h"
+#include "row_request.h"
 
 namespace kinglet {
 namespace {
@@ -30,13 +31,11 @@ struct Session::State {
         layers(impl.plan, *impl.kernels, lanes) {
     first_layer.book(arena);
     layers.book(arena);
-    const size_t numerics_offset = arena.book<double>(impl.layout.numerics.size());
-    const size_t categories_offset = arena.book<uint32_t>(impl.layout.embeddings.size());
+    row_request.book(impl.layout, arena);
     arena.allocate();
     first_layer.take(arena);
     layers.take(arena);
-    numerics = arena.part<double>(numerics_offset);
-    categories = arena.part<uint32_t>(categories_offset);
+    row_request.take(arena);
   }
 
   Status check(const Request& request) const noexcept;
@@ -59,8 +58,7 @@ struct Session::State {
   Arena arena;
   FirstLayer first_layer;
   Layers layers;
-  double* numerics = nullptr;
-  uint32_t* categories = nullptr;
+  RowRequest row_request;
 };
 
 Status Session::State::check(const Request& request) const noexcept {
@@ -92,11 +90,7 @@ void Session::State::put_together(const Candidate& candidate, float* sum) noexce
 }
 
 void Session::State::read_scores(size_t lane, Scores& scores) const noexcept {
-  const float* logits = layers.values(lane) + impl.plan.values[impl.plan.output].offset;
-  for (size_t i = 0; i < kTargets; ++i) {
-    scores.logits[i] = logits[i];
-    scores.probabilities[i] = features::sigmoid(logits[i]);
-  }
+  kinglet::read_scores(layers.logits(lane), scores);
 }
 
 Status Session::State::fill_from_row(const Row& row, const formats::HistoryFile& history,
@@ -106,19 +100,7 @@ Status Session::State::fill_from_row(const Row& row, const formats::HistoryFile&
   if (layout.needs_communities && communities == nullptr) return Status::layout_needs_communities;
   const features::RowFeatures features =
       features::row_features(row, history, communities, layout.needs_shown);
-  for (size_t i = 0; i < layout.numerics.size(); ++i) {
-    numerics[i] = features.numerics[static_cast<size_t>(layout.numerics[i].source)];
-  }
-  for (size_t i = 0; i < layout.flags.size(); ++i) {
-    request.flags |= (features.flags >> layout.flags[i].source & 1) << i;
-  }
-  for (size_t i = 0; i < layout.embeddings.size(); ++i) {
-    const uint32_t sources[] = {model.language_category(row.language), features.hour, features.day};
-    categories[i] = sources[layout.embeddings[i].source];
-  }
-  request.tokens = row.tokens;
-  request.numerics = {numerics, layout.numerics.size()};
-  request.categories = {categories, layout.embeddings.size()};
+  request = row_request.fill(model, layout, row, features);
   return Status::ok;
 }
 

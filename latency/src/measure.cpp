@@ -10,6 +10,7 @@
 
 #include "allocations.h"
 #include "machine.h"
+#include "staged_session.h"
 
 namespace kinglet::latency {
 namespace {
@@ -31,13 +32,36 @@ class Times {
   std::vector<double> times_;
 };
 
+using StageEnds = std::array<Clock::time_point, kStageNames.size()>;
+
+/// Times of rows in stages, as StageTimes.
+class StagedTimes {
+ public:
+  explicit StagedTimes(size_t count) : stages_(kStageNames.size(), Times(count)), score_(count) {}
+  void add(Clock::time_point start, const StageEnds& ends) {
+    score_.add(ends.back() - ends[static_cast<size_t>(Stage::features)]);
+    for (size_t i = 0; i < ends.size(); ++i) stages_[i].add(ends[i] - std::exchange(start, ends[i]));
+  }
+  StageTimes quantiles() {
+    StageTimes times;
+    for (size_t i = 0; i < stages_.size(); ++i) times.stages[i] = stages_[i].quantiles();
+    times.score = score_.quantiles();
+    return times;
+  }
+
+ private:
+  std::vector<Times> stages_;
+  Times score_;
+};
+
 /// What a service holds: model, history, a thread's session and parser.
 class Service {
  public:
   Service(const std::filesystem::path& model, const std::filesystem::path& history, const Options& options)
       : model_(Model::open(model, {.isa = options.isa, .huge_pages = options.huge_pages})),
         history_(history),
-        session_(model_) {}
+        session_(model_),
+        staged_(model_) {}
 
   const Model& model() const { return model_; }
   const formats::HistoryFile& history() const { return history_; }
@@ -48,14 +72,22 @@ class Service {
   }
 
   /// The same with a look at the clock after each of kStageNames.
-  std::array<Clock::time_point, kStageNames.size()> answer_in_stages(const std::string& line) noexcept {
+  StageEnds answer_in_stages(const std::string& line) noexcept {
+    StageEnds ends;
+    auto end = ends.begin();
     static_cast<void>(parser_.parse(line, row_, error_));
-    const auto parsed = Clock::now();
-    Request request;
-    static_cast<void>(session_.request(row_, history_, request));
-    const auto made = Clock::now();
-    static_cast<void>(session_.score(request, scores_));
-    return {parsed, made, Clock::now()};
+    *end++ = Clock::now();
+    staged_.look_up(row_, history_);
+    *end++ = Clock::now();
+    staged_.make_request(row_);
+    *end++ = Clock::now();
+    staged_.first_layer();
+    *end++ = Clock::now();
+    staged_.hidden();
+    *end++ = Clock::now();
+    staged_.output(scores_);
+    *end++ = Clock::now();
+    return ends;
   }
 
   /// The same, and how many bytes of the model it read. Throws Error where the model cannot score a row.
@@ -77,6 +109,7 @@ class Service {
   Model model_;
   formats::HistoryFile history_;
   Session session_;
+  StagedSession staged_;
   formats::RowParser parser_;
   Row row_;
   formats::RowError error_;
@@ -92,8 +125,7 @@ class Measurement {
         options_(options),
         progress_(progress),
         warm_(lines.size() * options.rounds),
-        stages_{Times(lines.size() * options.rounds), Times(lines.size() * options.rounds),
-                Times(lines.size() * options.rounds)} {}
+        stages_(lines.size() * options.rounds) {}
 
   void run(Report& report) {
     warm_up(report);
@@ -104,13 +136,13 @@ class Measurement {
       rates.push_back(streaming_gb_per_s(probe));
     }
     report.warm = warm_.quantiles();
-    for (size_t i = 0; i < stages_.size(); ++i) report.stages[i] = stages_[i].quantiles();
+    report.warm_stages = stages_.quantiles();
     report.allocations = allocations_;
-    report.cold = cold();
+    cold(report);
     report.load = load();
     if (options_.repeats > 0) report.steadiness = steadiness();
     report.probe_gb_per_s = *quantiles_of(rates).p50;
-    const double score_gb_per_s = report.bytes_touched / *report.stages.back().p50 * 1e-3;
+    const double score_gb_per_s = report.bytes_touched / *report.warm_stages.score.p50 * 1e-3;
     report.bandwidth_share = score_gb_per_s / report.probe_gb_per_s;
   }
 
@@ -143,16 +175,16 @@ class Measurement {
     }
     for (const std::string& line : lines_) {
       tell("measuring", done_++, total, "rows");
-      auto start = Clock::now();
-      const auto ends = service_.answer_in_stages(line);
-      for (size_t i = 0; i < ends.size(); ++i) stages_[i].add(ends[i] - std::exchange(start, ends[i]));
+      const auto start = Clock::now();
+      stages_.add(start, service_.answer_in_stages(line));
     }
   }
 
-  Quantiles cold() const {
+  void cold(Report& report) const {
     const size_t count = std::min(options_.cold_rows, lines_.size());
+    if (count == 0) return;
     Times times(count);
-    if (count == 0) return times.quantiles();
+    StagedTimes stages(count);
     const CacheSweeper caches;
     for (size_t i = 0; i < count; ++i) {
       tell("measuring cold", i, count, "rows");
@@ -160,8 +192,12 @@ class Measurement {
       const auto start = Clock::now();
       service_.answer(lines_[i]);
       times.add(Clock::now() - start);
+      caches.sweep();
+      const auto staged = Clock::now();
+      stages.add(staged, service_.answer_in_stages(lines_[i]));
     }
-    return times.quantiles();
+    report.cold = times.quantiles();
+    report.cold_stages = stages.quantiles();
   }
 
   Quantiles load() const {
@@ -219,7 +255,7 @@ class Measurement {
   const Options& options_;
   const ProgressFn& progress_;
   Times warm_;
-  std::array<Times, kStageNames.size()> stages_;
+  StagedTimes stages_;
   std::optional<uint64_t> allocations_;
   size_t done_ = 0;
 };

@@ -77,6 +77,14 @@ void check_quantiles(const json& quantiles, size_t samples) {
   }
 }
 
+void check_stages(const json& stages, size_t samples) {
+  CHECK(stages.size() == 7);
+  for (const char* stage : {"parse", "history", "features", "first_layer", "hidden", "output", "score"}) {
+    CAPTURE(stage);
+    check_quantiles(stages.at(stage), samples);
+  }
+}
+
 }  // namespace
 
 TEST_CASE("the report has every key, and null where samples do not suffice") {
@@ -92,11 +100,9 @@ TEST_CASE("the report has every key, and null where samples do not suffice") {
   CHECK(report.at("rows") == kRows);
   CHECK(report.at("rounds") == 3);
   check_quantiles(report, 3 * kRows);
-  CHECK(report.at("stages").size() == 3);
-  for (const char* stage : {"parse", "features", "score"}) {
-    check_quantiles(report.at("stages").at(stage), 3 * kRows);
-  }
+  check_stages(report.at("stages"), 3 * kRows);
   check_quantiles(report.at("cold"), 7);
+  check_stages(report.at("cold_stages"), 7);
   check_quantiles(report.at("load"), 10);
   check_quantiles(report.at("repeat").at("score"), 120);
   check_quantiles(report.at("repeat").at("loop"), 120);
@@ -120,6 +126,7 @@ TEST_CASE("what is not asked for is not measured") {
   CHECK(report.at("rows") == 9);
   check_quantiles(report, 9);
   check_quantiles(report.at("cold"), 0);
+  check_stages(report.at("cold_stages"), 0);
   check_quantiles(report.at("load"), 0);
   CHECK(report.at("repeat").is_null());
   CHECK(report.at("ranking").is_null());
@@ -151,8 +158,8 @@ TEST_CASE("the text names the stages, the CPU's instruction set and what was fou
   CAPTURE(result.out);
   CHECK(result.exit_code == 0);
   CHECK(result.err.empty());
-  for (const char* part : {"kernels for scalar", "parse", "features", "score", "a row, cold",
-                           "open and score", "one row again", "GB/s"}) {
+  for (const char* part : {"kernels for scalar", "parse", "history", "features", "score", "first_layer",
+                           "hidden", "output", "a row, cold", "open and score", "one row again", "GB/s"}) {
     CHECK(result.out.find(part) != std::string::npos);
   }
 }

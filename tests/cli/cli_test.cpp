@@ -339,6 +339,22 @@ TEST_CASE("inspect names every tensor, as text and as JSON") {
   CHECK(bytes > inputs.text("model").size() / 2);
 }
 
+TEST_CASE("inspect shows what a model was calibrated with") {
+  const Inputs inputs;
+  REQUIRE(invoke(inputs.history("history")).exit_code == kOk);
+  REQUIRE(invoke(inputs.calibrated("model", "int8")).exit_code == kOk);
+  const ProcessResult text = invoke({"inspect", inputs.path("model")});
+  const auto model = nlohmann::json::parse(invoke({"inspect", "--json", inputs.path("model")}).out);
+  std::vector<std::string> roles;
+  for (const auto& source : model.at("provenance").at("sources")) {
+    roles.push_back(source.at("role"));
+    CHECK(text.out.find(roles.back()) != std::string::npos);
+    CHECK(text.out.find(source.at("xxh3_128").get<std::string>()) != std::string::npos);
+  }
+  CHECK(roles == std::vector<std::string>{"weights", "codebook", "languages", "calibration rows",
+                                          "calibration history"});
+}
+
 TEST_CASE("features writes a line a row of each split") {
   const Inputs inputs;
   const auto count = [&](std::string_view split) {

@@ -349,6 +349,46 @@ TEST_CASE("what is folded is chosen where nothing is said, and fewer rows are ta
                            std::to_string(report.folded_layers)));
 }
 
+TEST_CASE("the provenance tells calibration rows and history from others") {
+  const Fixture fixture;
+  const auto source = [&](const std::string& role) {
+    std::vector<std::string> found;
+    const Model model = fixture.model();
+    for (const fbs::Source* one : *model.file().header().provenance()->sources()) {
+      if (one->role()->string_view() != role) continue;
+      found.push_back(std::to_string(one->bytes()) + " " +
+                      kinglet::formats::to_hex({one->checksum_low(), one->checksum_high()}));
+    }
+    return found;
+  };
+  const auto expected = [](const std::string& text) {
+    const auto checksum = kinglet::formats::checksum_of(std::as_bytes(std::span(text)));
+    return std::vector{std::to_string(text.size()) + " " + kinglet::formats::to_hex(checksum)};
+  };
+  ConvertOptions options = fixture.options(Precision::int8);
+  fixture.convert(options);
+  const std::string rows = kinglet::test::read_file(fixture.world.valid / "part-00000");
+  CHECK(source("calibration rows") == expected(rows));
+  CHECK(source("calibration history") == expected(kinglet::test::read_file(fixture.world.history)));
+
+  // The same rows in two files.
+  const size_t half = rows.find('\n', rows.size() / 2) + 1;
+  std::filesystem::create_directory(fixture.dir / "split");
+  kinglet::test::write_file(fixture.dir / "split/part-0", rows.substr(0, half));
+  kinglet::test::write_file(fixture.dir / "split/part-1", rows.substr(half));
+  options.calibration.rows = {fixture.dir / "split"};
+  fixture.convert(options);
+  CHECK(source("calibration rows") == expected(rows));
+
+  options.calibration.maximum_rows = 1;
+  fixture.convert(options);
+  CHECK(source("calibration rows") == expected(rows.substr(0, rows.find('\n') + 1)));
+
+  kinglet::converter::convert(fixture.sources.options(), fixture.path());
+  CHECK(source("calibration rows").empty());
+  CHECK(source("calibration history").empty());
+}
+
 TEST_CASE("the same rows give the same bytes") {
   const Fixture fixture;
   for (const Precision precision : {Precision::fp32, Precision::int8, Precision::bf16}) {

@@ -330,6 +330,71 @@ TEST_CASE("the tiny skeleton opens, verifies, and keeps its bytes through the wr
   CHECK(std::memcmp(again.all().data(), bytes.all().data(), bytes.size()) == 0);
 }
 
+TEST_CASE("a dense way that does not fit its columns is refused") {
+  const auto way = [](fbs::ModelT& header, const std::string& step) -> fbs::DenseWayT& {
+    for (auto& found : header.plan->steps) {
+      if (found->name == step) return *found->dense_way;
+    }
+    FAIL("no step " << step);
+    return *header.plan->steps.front()->dense_way;
+  };
+  const auto refused = [&](const std::function<void(fbs::ModelT&)>& change) {
+    return open_error(forged([&](fbs::ModelT& header, Tensors&) { change(header); }, tiny_skeleton()));
+  };
+  CHECK(verify_error(forged(
+                         [&](fbs::ModelT& m, Tensors&) {
+                           CHECK(way(m, "flips1").carried_scale.empty());
+                           CHECK(!way(m, "flips2").carried_scale.empty());
+                         },
+                         tiny_skeleton()))
+            .empty());
+  CHECK(contains(refused([&](fbs::ModelT& m) { way(m, "flips1").limit = 5; }),
+                 "step flips1: a dense way that no request can take"));
+  CHECK(contains(refused([&](fbs::ModelT& m) {
+                   for (auto& step : m.plan->steps) {
+                     if (step->name == "hidden1")
+                       step->dense_way = std::make_unique<fbs::DenseWayT>(way(m, "flips2"));
+                   }
+                 }),
+                 "step hidden1: a dense way belongs to columns"));
+  CHECK(contains(refused([&](fbs::ModelT& m) { way(m, "flips1").weights = "nowhere"; }),
+                 "no tensor named 'nowhere'"));
+  CHECK(contains(refused([&](fbs::ModelT& m) { way(m, "flips1").weights = "flips1.columns"; }),
+                 "step flips1: expected float weights in panels"));
+  CHECK(contains(refused([&](fbs::ModelT& m) {
+                   way(m, "flips1").weights = "logits.weights";
+                   way(m, "flips1").weights_scale.clear();
+                   way(m, "flips1").weights_sums.clear();
+                 }),
+                 "step flips1: a dense way to another width than the next block's"));
+  CHECK(contains(refused([&](fbs::ModelT& m) { way(m, "flips1").weights_scale.clear(); }),
+                 "step flips1: 8-bit weights have a scale and sums"));
+  CHECK(contains(refused([&](fbs::ModelT& m) { way(m, "flips1").weights_sums = "flips1.scale"; }),
+                 "step flips1: expected one 32-bit sum of weights an output"));
+  for (const auto field :
+       {&fbs::DenseWayT::flip_scale, &fbs::DenseWayT::carried_scale, &fbs::DenseWayT::residual_scale}) {
+    CHECK(contains(refused([&](fbs::ModelT& m) { way(m, "flips2").*field = "logits.bias"; }),
+                   "step flips2: tensor logits.bias: expected 5 floats"));
+  }
+  CHECK(contains(refused([&](fbs::ModelT& m) { way(m, "flips2").carried_scale.clear(); }),
+                 "dense ways: a change is not carried on by the step with columns that follows"));
+  CHECK(contains(refused([&](fbs::ModelT& m) {
+                   for (auto& step : m.plan->steps) {
+                     if (step->name == "flips2") step->dense_way.reset();
+                   }
+                 }),
+                 "dense ways: a change is not carried on by the step with columns that follows"));
+  CHECK(contains(refused([&](fbs::ModelT& m) { std::swap(m.plan->steps[0], m.plan->steps[1]); }),
+                 "dense ways: a change is carried on by no step"));
+  // Without any, columns do, as in files of before.
+  const Bytes plain = forged(
+      [&](fbs::ModelT& m, Tensors&) {
+        for (auto& step : m.plan->steps) step->dense_way.reset();
+      },
+      tiny_skeleton());
+  CHECK_NOTHROW(Model::from_memory(plain.all(), "plain"));
+}
+
 TEST_CASE("columns, tables of values and 8-bit layers that do not fit are refused") {
   const auto refused = [](const std::function<void(fbs::ModelT&)>& change) {
     return open_error(forged([&](fbs::ModelT& header, Tensors&) { change(header); }, tiny_skeleton()));

@@ -134,8 +134,11 @@ TEST_CASE("the report counts what was asked for") {
   CHECK(report.isa == kernels::Isa::scalar);
   CHECK(report.rows == 20);
   CHECK(report.warm.samples == 40);
-  for (const Quantiles& stage : report.stages) CHECK(stage.samples == 40);
+  for (const Quantiles& stage : report.warm_stages.stages) CHECK(stage.samples == 40);
+  CHECK(report.warm_stages.score.samples == 40);
   CHECK(report.cold.samples == 3);
+  for (const Quantiles& stage : report.cold_stages.stages) CHECK(stage.samples == 3);
+  CHECK(report.cold_stages.score.samples == 3);
   CHECK(report.load.samples == 4);
   REQUIRE(report.steadiness);
   CHECK(report.steadiness->score.samples == 5);

@@ -66,9 +66,8 @@ uint64_t row_flags(const Row& row) noexcept {
   return bits;
 }
 
-RowFeatures row_features(const Row& row, const formats::HistoryFile& history, const Communities* communities,
-                         bool shown) noexcept {
-  RowFeatures features{};
+void look_up(const Row& row, const formats::HistoryFile& history, bool shown,
+             RowFeatures& features) noexcept {
   const std::span<double, kHistoryValues> values(features.numerics.data(), kHistoryValues);
   if (shown) {
     history_values(
@@ -77,11 +76,21 @@ RowFeatures row_features(const Row& row, const formats::HistoryFile& history, co
   } else {
     history_values(row, {.history = &history}, values);
   }
+}
+
+void add_own_features(const Row& row, const Communities* communities, RowFeatures& features) noexcept {
   fill_counts_and_ages(row, features.numerics.data());
   features.flags = row_flags(row);
   features.hour = static_cast<uint32_t>(row.tweet_timestamp % kDaySeconds / 3'600);
   features.day = day_of_month(row.tweet_timestamp) - 1;
   if (communities != nullptr) add_communities(*communities, features);
+}
+
+RowFeatures row_features(const Row& row, const formats::HistoryFile& history, const Communities* communities,
+                         bool shown) noexcept {
+  RowFeatures features{};
+  look_up(row, history, shown, features);
+  add_own_features(row, communities, features);
   return features;
 }
 

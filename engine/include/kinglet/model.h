@@ -63,6 +63,7 @@ class Model {
  private:
   friend class PreparedPart;
   friend class Session;
+  friend class StagedSession;
   static Model finish(std::shared_ptr<const ModelImpl> impl, const OpenOptions& options);
   explicit Model(std::shared_ptr<const ModelImpl> impl) : impl_(std::move(impl)) {}
   std::shared_ptr<const ModelImpl> impl_;

@@ -15,9 +15,19 @@
 
 namespace kinglet::latency {
 
-/// The parts of a row's way, in its order: bytes to fields; history look-up and numeric features; the
-/// network, sketch and encoding of the numbers included.
-inline constexpr std::array<std::string_view, 3> kStageNames = {"parse", "features", "score"};
+/// The parts of a row's way, in its order: bytes to fields; the history's counters; the other features; the
+/// sketch, encoded numbers and their rows' sum; the plan's steps up to the logits; logits and probabilities.
+enum class Stage : uint8_t { parse, history, features, first_layer, hidden, output };
+inline constexpr std::array<std::string_view, 6> kStageNames = {"parse",       "history", "features",
+                                                                "first_layer", "hidden",  "output"};
+
+/// Times of rows cut into stages, of rounds of their own: a stage's clock reads are not in times of whole
+/// rows.
+struct StageTimes {
+  std::array<Quantiles, kStageNames.size()> stages;
+  /// The last three of a row together: the network.
+  Quantiles score;
+};
 
 struct Options {
   bool huge_pages = false;  // a copy of the model in huge pages, rather than the mapped file
@@ -52,10 +62,10 @@ struct Report {
 
   /// A row's bytes to its probabilities, the rows one after the other.
   Quantiles warm;
-  /// The same cut into kStageNames, in rounds of their own: a stage's clock reads are not in `warm`.
-  std::array<Quantiles, kStageNames.size()> stages;
+  StageTimes warm_stages;
   /// A row's bytes to its probabilities, after memory twice the size of the last cache was read.
   Quantiles cold;
+  StageTimes cold_stages;
   /// Model::open, a Session and its first score, the file being in the page cache.
   Quantiles load;
   std::optional<Steadiness> steadiness;
@@ -67,7 +77,7 @@ struct Report {
   /// over the rounds.
   uint64_t probe_bytes = 0;
   double probe_gb_per_s = 0;
-  /// bytes_touched in the median time of the stage "score", over that.
+  /// bytes_touched in the median time of warm_stages.score, over that.
   double bandwidth_share = 0;
 
   /// Calls of malloc, free and their like while the rows were scored; where this build can count them.

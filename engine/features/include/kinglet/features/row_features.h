@@ -27,6 +27,11 @@ struct RowFeatures {
 RowFeatures row_features(const Row& row, const formats::HistoryFile& history, const Communities* communities,
                          bool shown) noexcept;
 
+/// The two halves of row_features, in this order, of features that were zeros: what the history knows, and
+/// the rest.
+void look_up(const Row& row, const formats::HistoryFile& history, bool shown, RowFeatures& features) noexcept;
+void add_own_features(const Row& row, const Communities* communities, RowFeatures& features) noexcept;
+
 /// The features that need no history, written behind the kHistoryValues history values.
 void fill_counts_and_ages(const Row& row, double* numerics) noexcept;
 uint64_t row_flags(const Row& row) noexcept;
