@@ -165,7 +165,7 @@ TEST_CASE(
 TEST_CASE("narrow rows of frequent values and of encoded ones lie within their roundings of each other") {
   const Fixture fixture;
   const std::vector<float> at_zero = encoded(0);
-  for (const Precision precision : {Precision::int8, Precision::mixed}) {
+  for (const Precision precision : {Precision::int8, Precision::mixed, Precision::int4}) {
     CAPTURE(static_cast<int>(precision));
     ConvertOptions options = fixture.options(precision);
     fixture.convert(options);
@@ -261,7 +261,7 @@ TEST_CASE("frequent rows keep to their bytes, most frequent first, and without a
 TEST_CASE("with one norm a tweet frequent tokens have rows of their own: the same sums, fewer bytes") {
   const Fixture fixture;
   const kinglet::formats::HistoryFile history(fixture.world.history);
-  for (const Precision precision : {Precision::fp32, Precision::int8, Precision::bf16}) {
+  for (const Precision precision : {Precision::fp32, Precision::int8, Precision::bf16, Precision::int4}) {
     CAPTURE(static_cast<int>(precision));
     ConvertOptions options = fixture.options(precision, 1);
     options.features.sketch_norm = fbs::SketchNorm::tweet;
@@ -278,8 +278,15 @@ TEST_CASE("with one norm a tweet frequent tokens have rows of their own: the sam
     CHECK(without.token_rows == 0);
     CHECK(with.bytes_mean < without.bytes_mean);
     REQUIRE(with.after.size() == without.after.size());
-    // 8-bit rows are added up exactly, floats rounded once more: binary32 2^-24, bf16 2^-9 of a row.
-    const double bound = precision == Precision::bf16 ? 0x1p-9 : 1e-6;
+    // A token's row is rounded once where its codes' rows are rounded each: binary32 2^-24, bf16 2^-9 of a
+    // row, 8 bits 2^-8 of the largest of a column, against 4 bits 2^-4.
+    const std::map<Precision, double> bounds = {{Precision::fp32, 1e-6},
+                                                {Precision::bf16, 0x1p-9},
+                                                {Precision::int8, 0x1p-8},
+                                                {Precision::int4, 0x1p-4}};
+    const double bound = bounds.at(precision);
+    CHECK((rows.info->type() == fbs::ElementType::s8) ==
+          (precision == Precision::int8 || precision == Precision::int4));
     for (size_t i = 0; i < with.after.size(); ++i) {
       for (size_t t = 0; t < kinglet::kTargets; ++t)
         CHECK(std::fabs(double{with.after[i][t]} - double{without.after[i][t]}) <= bound);
@@ -289,19 +296,19 @@ TEST_CASE("with one norm a tweet frequent tokens have rows of their own: the sam
   CHECK(fixture.convert(fixture.options(Precision::int8)).token_rows == 0);
 }
 
-TEST_CASE("a sketch too deep for 16-bit sums of 8-bit rows has no rows of tokens") {
+TEST_CASE("a sketch of any depth has rows of tokens") {
   const TempDir dir;
   const SmallWorld world(dir, 80);
   kinglet::synthetic::NetworkOptions network = kinglet::test::tiny_network();
   network.depth = 259;
   network.width = 2;
   const ModelSources sources = kinglet::test::write_model_sources(dir, network, 3'000);
-  for (const Precision precision : {Precision::int8, Precision::fp32}) {
+  for (const Precision precision : {Precision::int8, Precision::int4, Precision::fp32}) {
     ConvertOptions options = kinglet::test::calibrated(sources, world, precision, 0);
     options.features.sketch_norm = fbs::SketchNorm::tweet;
     const auto report = kinglet::converter::convert(options, dir / "m.kinglet");
     REQUIRE(report.calibration);
-    CHECK((report.calibration->token_rows > 0) == (precision == Precision::fp32));
+    CHECK(report.calibration->token_rows > 0);
   }
 }
 
@@ -314,7 +321,8 @@ TEST_CASE("the report: layers, probabilities, bytes and flips of every row") {
     CAPTURE(layer.name);
     CHECK(layer.rms <= 1e-6 * std::max(1.0, layer.magnitude));
   }
-  for (const Precision precision : {Precision::bf16, Precision::fp16, Precision::int8, Precision::mixed}) {
+  for (const Precision precision :
+       {Precision::bf16, Precision::fp16, Precision::int8, Precision::mixed, Precision::int4}) {
     CAPTURE(static_cast<int>(precision));
     const CalibrationReport report = fixture.convert(fixture.options(precision, 2));
     CHECK(report.folded_layers == 2);
@@ -391,7 +399,7 @@ TEST_CASE("the provenance tells calibration rows and history from others") {
 
 TEST_CASE("the same rows give the same bytes") {
   const Fixture fixture;
-  for (const Precision precision : {Precision::fp32, Precision::int8, Precision::bf16}) {
+  for (const Precision precision : {Precision::fp32, Precision::int8, Precision::bf16, Precision::int4}) {
     fixture.convert(fixture.options(precision, 2));
     const std::string first = kinglet::test::read_file(fixture.path());
     fixture.convert(fixture.options(precision, 2));

@@ -224,11 +224,12 @@ TEST_CASE("narrow skeletons have the same bits on every instruction set, and sta
     Precision precision;
     double bound;
   };
-  // One step of the narrowest table, relative to the largest of an output: 8 bits 2^-7, bf16 2^-8, f16 2^-11.
-  // A value is off by half of it at most, errors of the rows are independent, and the layers behind pass them
-  // on at about their size.
-  for (const Narrow narrow : {Narrow{Precision::int8, 0x1p-7}, Narrow{Precision::mixed, 0x1p-7},
-                              Narrow{Precision::bf16, 0x1p-8}, Narrow{Precision::fp16, 0x1p-11}}) {
+  // One step of the narrowest table, relative to the largest of an output: 8 bits 2^-7, bf16 2^-8, f16 2^-11,
+  // 4 bits 2^-3. A value is off by half of it at most, errors of the rows are independent, and the layers
+  // behind pass them on at about their size.
+  for (const Narrow narrow :
+       {Narrow{Precision::int8, 0x1p-7}, Narrow{Precision::mixed, 0x1p-7}, Narrow{Precision::int4, 0x1p-3},
+        Narrow{Precision::bf16, 0x1p-8}, Narrow{Precision::fp16, 0x1p-11}}) {
     for (uint32_t layers = 1; layers <= 3; ++layers) {
       CAPTURE(layers);
       fixture.convert(narrow.precision, layers);

@@ -100,20 +100,18 @@ std::string_view name_of(Precision precision) {
 }
 
 /// What the logits may differ by. fp32: rounding of sums alone. The others: about
-/// twice what was measured (bf16 8.2e-4, fp16 1.4e-4, int8 9.7e-4, mixed 6.7e-4). Weights are off by up to
-/// 2^-9 of their size in bf16 and an eighth of that in fp16, which has three more digits; an 8-bit weight by
-/// up to 1/254 of the largest of its output. As these errors are independent of each other and of the inputs,
-/// they add up like a random walk: the relative error of a layer's sum is about that of one weight, however
-/// many there are.
+/// twice what was measured (bf16 8.2e-4, fp16 1.4e-4, int8 9.7e-4, mixed 6.7e-4, int4 3.8e-3). Weights are
+/// off by up to 2^-9 of their size in bf16 and an eighth of that in fp16, which has three more digits; an
+/// 8-bit weight by up to 1/254 of the largest of its output. As these errors are independent of each other
+/// and of the inputs, they add up like a random walk: the relative error of a layer's sum is about that of
+/// one weight, however many there are.
 struct PrecisionBound {
   Precision precision;
   double largest;
 };
-constexpr PrecisionBound kBounds[] = {{Precision::fp32, 1e-6},
-                                      {Precision::bf16, 2e-3},
-                                      {Precision::fp16, 2.5e-4},
-                                      {Precision::int8, 2e-3},
-                                      {Precision::mixed, 2e-3}};
+constexpr PrecisionBound kBounds[] = {{Precision::fp32, 1e-6},   {Precision::bf16, 2e-3},
+                                      {Precision::fp16, 2.5e-4}, {Precision::int8, 2e-3},
+                                      {Precision::mixed, 2e-3},  {Precision::int4, 8e-3}};
 
 }  // namespace
 

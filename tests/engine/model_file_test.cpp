@@ -64,6 +64,12 @@ const std::string& tiny_skeleton() {
   return text;
 }
 
+/// The same network with 4-bit rows of the sketch.
+const std::string& tiny_nibbles() {
+  static const std::string text = tiny_model_in(Precision::int4);
+  return text;
+}
+
 using Tensors = std::vector<std::vector<std::byte>>;
 
 /// A model rebuilt after `change`, with right lengths, offsets and checksums: what a forger would write.
@@ -469,7 +475,7 @@ TEST_CASE("columns, tables of values and 8-bit layers that do not fit are refuse
   CHECK(contains(refused([&](fbs::ModelT& m) { frequent(m).table_first_row = 1'000'000; }),
                  "outside the tables"));
   CHECK(contains(refused([&](fbs::ModelT& m) { frequent(m).table_first_row = 0; }),
-                 "8-bit rows are for the sketch"));
+                 "rows of 8 and 4 bits are for sketch"));
 
   // Tables of rows by type.
   CHECK(contains(refused([&](fbs::ModelT& m) { m.plan->rows_scale.clear(); }),
@@ -486,10 +492,10 @@ TEST_CASE("columns, tables of values and 8-bit layers that do not fit are refuse
   CHECK(
       contains(refused([&](fbs::ModelT& m) { m.layout->numerics[3]->first_row = 0; }), "outside the tables"));
   CHECK(contains(refused([&](fbs::ModelT& m) { m.layout->flags[3]->first_row = 0; }),
-                 "8-bit rows are for the sketch"));
+                 "rows of 8 and 4 bits are for sketch"));
   CHECK(
       contains(refused([&](fbs::ModelT& m) { m.layout->sketch->first_row = m.layout->flags[0]->first_row; }),
-               "sketch: expected rows of floats or 8-bit integers"));
+               "sketch: expected rows of floats, of 8-bit or of 4-bit integers"));
   CHECK(contains(refused([&](fbs::ModelT& m) { m.layout->flags[1]->scope = static_cast<fbs::Scope>(7); }),
                  "unknown scope"));
   CHECK(contains(refused([&](fbs::ModelT& m) {
@@ -572,7 +578,7 @@ TEST_CASE("token rows need one norm a tweet, one number a token, and rows that t
       contains(refused(fbs::SketchNorm::tweet, "nowhere", 8, tiny_skeleton()), "no tensor named 'nowhere'"));
 
   // The right shape: as many numbers as tokens.
-  const auto with_numbers = [](std::optional<uint64_t> first_row) {
+  const auto with_numbers = [](const std::string& model, std::optional<uint64_t> first_row) {
     return forged(
         [&](fbs::ModelT& m, Tensors& tensors) {
           const size_t at = tensor_index(m, "hidden4.weights.sums");
@@ -587,12 +593,50 @@ TEST_CASE("token rows need one norm a tweet, one number a token, and rows that t
           m.layout->sketch->token_rows = "token.rows";
           m.layout->sketch->token_first_row = first_row ? *first_row : m.layout->flags[0]->first_row;
         },
-        tiny_skeleton());
+        model);
   };
-  CHECK(contains(open_error(with_numbers(0)), "token rows: 8-bit rows are for the sketch"));
-  CHECK(contains(open_error(with_numbers(1'000'000)), "token rows: its rows lie outside the tables"));
-  const Bytes good = with_numbers(std::nullopt);  // 16-bit rows
-  Model::from_memory(good.all(), "forged");
+  CHECK(contains(open_error(with_numbers(tiny_nibbles(), 0)), "token rows: expected rows of floats, of 16"));
+  CHECK(contains(open_error(with_numbers(tiny_skeleton(), 1'000'000)),
+                 "token rows: its rows lie outside the tables"));
+  for (const auto first_row : {std::optional<uint64_t>(0), std::optional<uint64_t>()}) {
+    const Bytes good = with_numbers(tiny_skeleton(), first_row);  // 8-bit rows, 16-bit rows
+    Model::from_memory(good.all(), "forged");
+  }
+}
+
+TEST_CASE("4-bit rows are for the sketch alone, in whole groups of 64") {
+  const auto refused = [](const std::function<void(fbs::ModelT&, Tensors&)>& change) {
+    return open_error(forged(change, tiny_nibbles()));
+  };
+  const Bytes good = forged([](fbs::ModelT&, Tensors&) {}, tiny_nibbles());
+  Model::from_memory(good.all(), "forged", {.verify = true});
+  // Numbers, flags and embeddings whose rows would be the sketch's.
+  // (An encoding of one value: the tiny sketch has fewer rows than a number has encoded values.)
+  CHECK(contains(refused([](fbs::ModelT& m, Tensors&) {
+                   m.layout->encodings[0]->kind = fbs::EncodingKind::log_steps;
+                   m.layout->encodings[0]->scales.clear();
+                   m.layout->numerics[0]->first_row = 0;
+                 }),
+                 "4-bit rows are for the sketch alone"));
+  CHECK(contains(refused([](fbs::ModelT& m, Tensors&) { m.layout->flags[0]->first_row = 0; }),
+                 "rows of 8 and 4 bits are for sketch"));
+  CHECK(contains(refused([](fbs::ModelT& m, Tensors&) { m.layout->embeddings[0]->first_row = 0; }),
+                 "rows of 8 and 4 bits are for sketch"));
+  CHECK(contains(refused([](fbs::ModelT& m, Tensors&) { m.plan->rows_scale.clear(); }),
+                 "rows of integers have a scale"));
+  // Other shapes and packings of the same bytes.
+  const auto reshaped = [&](uint64_t rows, uint32_t columns, fbs::Packing packing) {
+    return refused([&](fbs::ModelT& m, Tensors&) {
+      fbs::TensorT& tensor = *m.tensors[tensor_index(m, "sketch.rows")];
+      tensor.shape = {rows, columns};
+      tensor.padded_columns = columns;
+      tensor.packing = packing;
+      tensor.panel = packing == fbs::Packing::rows ? 0 : 32;
+    });
+  };
+  CHECK(contains(reshaped(2, 96, fbs::Packing::rows), "expected 4-bit integers in rows of whole groups"));
+  CHECK(contains(reshaped(64, 64, fbs::Packing::panels), "expected 4-bit integers in rows of whole groups"));
+  CHECK(contains(reshaped(64, 64, fbs::Packing::quads), "expected 4-bit integers in rows of whole groups"));
 }
 
 TEST_CASE("16-bit floats that are not finite fail verification, and 16-bit tables must be panels and rows") {

@@ -133,6 +133,39 @@ TEST_CASE("add_rows_s8: every instruction set gives the scalar bits, for widths,
   }
 }
 
+TEST_CASE("add_rows_s8: hundreds of terms, positive and of either sign, give the scalar bits") {
+  Random random(25);
+  constexpr size_t kRows = 7;
+  for (const size_t width : {64, 192, 1536, 4160}) {
+    for (const size_t count : {255, 256, 259, 511, 512, 513, 1'100}) {
+      Bytes rows(kRows * width);
+      fill(rows, random);
+      Floats scale(width);
+      fill(scale, random);
+      Guarded<CountTerm> terms(count, Guarded<CountTerm>::Side::end);
+      // Counts of 16-bit sums, of 7, 10, 14 and 15 bits.
+      const uint64_t limits[] = {2, 128, 1'024, 16'384, 32'768};
+      const uint64_t limit = limits[random.below(5)];
+      const bool negative = random.below(2) == 0;
+      for (CountTerm& term : terms) {
+        term = {static_cast<uint32_t>(random.below(kRows)), static_cast<int32_t>(random.below(limit))};
+        if (negative && random.below(2) == 0) term.count = -term.count;
+      }
+      Floats expected(width);
+      scalar().add_rows_s8(rows.data(), width, width, terms.data(), count, 0, 0.37F, scale.data(),
+                           expected.data());
+      for (const KernelTable* table : tables()) {
+        Floats actual(width);
+        table->add_rows_s8(rows.data(), width, width, terms.data(), count, 0, 0.37F, scale.data(),
+                           actual.data());
+        CHECK_MESSAGE(same_bits(expected, actual), kinglet::kernels::isa_name(table->isa)
+                                                       << ", width " << width << ", " << count
+                                                       << " terms below " << limit);
+      }
+    }
+  }
+}
+
 TEST_CASE("add_rows_s8 is exact at the largest counts: of one row, of 16-bit sums and of 32-bit sums") {
   constexpr size_t kWidth = 192;
   Bytes rows(2 * kWidth);
@@ -204,6 +237,41 @@ TEST_CASE("add_rows_s16: every instruction set gives the scalar bits, and whole 
       int32_t last = 0;
       for (const RowTerm& term : terms) last += rows[term.row * width + width - 1];
       CHECK(expected[width - 1] == static_cast<float>(last));
+    }
+  }
+}
+
+TEST_CASE("add_rows_s16: rows that all count once give the scalar bits, whatever their number") {
+  Random random(26);
+  for (const size_t width : {16, 48, 64, 80, 128, 1040, 3072}) {
+    for (const size_t count : {1, 2, 3, 40, 255, 256, 257}) {
+      Guarded<int16_t> rows(5 * width);
+      for (int16_t& value : rows) {
+        const uint64_t kind = random.below(3);
+        value = static_cast<int16_t>(kind == 0   ? 32'767
+                                     : kind == 1 ? -32'767
+                                                 : random.below(65'535) - 32'767);
+      }
+      Floats start(width);
+      Floats scale(width);
+      fill(start, random);
+      fill(scale, random);
+      Guarded<RowTerm> terms(count, Guarded<RowTerm>::Side::end);
+      // The largest sums of one sign too.
+      const uint64_t distinct = random.below(2) == 0 ? 1 : 5;
+      for (RowTerm& term : terms) term = {static_cast<uint32_t>(random.below(distinct)), 1.0F};
+      Floats expected(width);
+      std::memcpy(expected.data(), start.data(), width * sizeof(float));
+      scalar().add_rows_s16(rows.data(), width, width, terms.data(), count, 0.37F, scale.data(),
+                            expected.data());
+      for (const KernelTable* table : tables()) {
+        Floats actual(width);
+        std::memcpy(actual.data(), start.data(), width * sizeof(float));
+        table->add_rows_s16(rows.data(), width, width, terms.data(), count, 0.37F, scale.data(),
+                            actual.data());
+        CHECK_MESSAGE(same_bits(expected, actual), kinglet::kernels::isa_name(table->isa)
+                                                       << ", width " << width << ", " << count << " rows");
+      }
     }
   }
 }

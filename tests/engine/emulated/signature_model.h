@@ -13,7 +13,7 @@ struct PrecisionSignature {
 inline constexpr PrecisionSignature kSignatures[] = {
     {converter::Precision::fp32, 0x4C73'1B52'12DD'40CC},  {converter::Precision::bf16, 0xDD72'55A3'A347'8E99},
     {converter::Precision::fp16, 0xCB0F'865E'7B00'1F18},  {converter::Precision::int8, 0x42A8'544B'A43A'9848},
-    {converter::Precision::mixed, 0xDBF4'F625'E322'8194},
+    {converter::Precision::mixed, 0xDBF4'F625'E322'8194}, {converter::Precision::int4, 0x17CA'8F02'551F'000A},
 };
 
 inline std::string_view name_of(converter::Precision precision) {
