@@ -47,6 +47,7 @@ void print_json(const converter::ConvertReport& report, const Metrics& metrics, 
       {"tokens_with_codes", report.tokens_with_codes},
       {"languages", report.languages},
       {"parameters", report.parameters},
+      {"negligible", report.negligible},
       {"used", pairs_json(report.used)},
       {"ignored", pairs_json(report.ignored)},
   };
@@ -67,6 +68,7 @@ void print_text(const converter::ConvertReport& report, const Metrics& metrics, 
   fmt::print("layout   {}: {} inputs, sketch {} x {}, hidden {}, {} parameters\n", report.layout,
              report.inputs, report.depth, report.width, report.hidden, report.parameters);
   fmt::print("codebook {} tokens with codes; {} languages\n", report.tokens_with_codes, report.languages);
+  if (report.negligible != 0) fmt::print("made 0   {} numbers below 2^-100\n", report.negligible);
   if (report.calibration) print_calibration(*report.calibration, metrics, arguments.options.precision);
   fmt::print("wrote    {}: {} bytes, verified on every instruction set of this CPU\n",
              arguments.output.string(), report.file_bytes);

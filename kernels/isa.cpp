@@ -1,6 +1,8 @@
 #include "kinglet/kernels/isa.h"
 
 #include <array>
+#include <cstdio>
+#include <cstdlib>
 
 #include "kinglet/kernels/kernels.h"
 
@@ -41,6 +43,53 @@ constexpr auto kBuilt = [] {
   for (size_t i = 0; i < built.size(); ++i) built[i] = kEntries[i].isa;
   return built;
 }();
+
+#if defined(__x86_64__)
+/// What compiler flags for the whole program (-march=native) took for granted and this CPU lacks; null:
+/// nothing.
+const char* missing_from_cpu() {
+  __builtin_cpu_init();
+#if defined(__AVX512F__)
+  if (__builtin_cpu_supports("avx512f") == 0) return "AVX-512";
+#endif
+#if defined(__AVX512BW__) || defined(__AVX512DQ__) || defined(__AVX512VL__)
+  if (__builtin_cpu_supports("avx512bw") == 0 || __builtin_cpu_supports("avx512dq") == 0 ||
+      __builtin_cpu_supports("avx512vl") == 0)
+    return "AVX-512 BW, DQ and VL";
+#endif
+#if defined(__AVX2__)
+  if (__builtin_cpu_supports("avx2") == 0) return "AVX2";
+#endif
+#if defined(__FMA__)
+  if (__builtin_cpu_supports("fma") == 0) return "FMA";
+#endif
+#if defined(__BMI2__)
+  if (__builtin_cpu_supports("bmi2") == 0) return "BMI2";
+#endif
+#if defined(__AVX__)
+  if (__builtin_cpu_supports("avx") == 0) return "AVX";
+#endif
+#if defined(__SSE4_2__)
+  if (__builtin_cpu_supports("sse4.2") == 0) return "SSE4.2";
+#endif
+#if defined(__SSSE3__)
+  if (__builtin_cpu_supports("ssse3") == 0) return "SSSE3";
+#endif
+  return nullptr;
+}
+
+/// Before all else in the program: a message where there would be SIGILL. A build without such flags asks
+/// nothing.
+[[gnu::constructor(101)]] void refuse_other_cpus() {
+  const char* missing = missing_from_cpu();
+  if (missing == nullptr) return;
+  std::fprintf(stderr,
+               "kinglet: this program was compiled for CPUs with %s, which this one lacks; compile it "
+               "without -march and the like (kernels are chosen at run time)\n",
+               missing);
+  std::_Exit(1);
+}
+#endif
 
 }  // namespace
 

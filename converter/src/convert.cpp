@@ -196,8 +196,12 @@ std::unique_ptr<fbs::PlanT> fold(const Sources& sources, InputLayout& layout, Pr
 }
 
 /// The model but for its self-tests' logits.
-formats::ModelFileWriter make_model(const Sources& sources, const ConvertOptions& options,
-                                    Precision precision, const Choices& choices) {
+struct Made {
+  formats::ModelFileWriter writer;
+  uint64_t negligible;  // floats that became 0
+};
+Made make_model(const Sources& sources, const ConvertOptions& options, Precision precision,
+                const Choices& choices) {
   InputLayout layout = build_layout(sources.network, options.features, sources.sketch);
   TensorPack pack;
   fbs::ModelT header;
@@ -213,7 +217,7 @@ formats::ModelFileWriter make_model(const Sources& sources, const ConvertOptions
   add_provenance(options, sources.weights_format, sources.sketch, choices.layers, header);
   add_self_tests(header, sources.codebook.token_limit);
   std::vector<std::vector<std::byte>> tensors = pack.release(header);
-  return {std::move(header), std::move(tensors)};
+  return {{std::move(header), std::move(tensors)}, pack.negligible()};
 }
 
 /// The same network in fp32, and the calibration rows, whose requests are to it.
@@ -224,7 +228,7 @@ struct Reference {
 };
 
 Reference make_reference(const Sources& sources, const ConvertOptions& options, const ProgressFn& progress) {
-  formats::ModelFileWriter writer = make_model(sources, options, Precision::fp32, {});
+  formats::ModelFileWriter writer = make_model(sources, options, Precision::fp32, {}).writer;
   formats::ModelFileWriter::Image image = writer.image();
   Model model = Model::from_memory(image.bytes, "the network in fp32");
   CalibrationRows rows = read_rows(model, options.calibration, progress);
@@ -323,7 +327,7 @@ ConvertReport convert(const ConvertOptions& options, const std::filesystem::path
 
   report_stage("folding", 1);
   const Choices choices = reference ? choose(*reference, sources, options, progress) : Choices{};
-  formats::ModelFileWriter writer = make_model(sources, options, options.precision, choices);
+  auto [writer, negligible] = make_model(sources, options, options.precision, choices);
   if (reference) add_calibration_sources(options, reference->rows, writer.header());
   report_stage("self-tests", 2);
   record_self_tests(writer, output.string());
@@ -335,6 +339,7 @@ ConvertReport convert(const ConvertOptions& options, const std::filesystem::path
   writer.write(output);
   report_stage("done", kStages);
   ConvertReport report = make_report(std::move(sources), writer.header());
+  report.negligible = negligible;
   report.calibration = std::move(calibration);
   return report;
 }

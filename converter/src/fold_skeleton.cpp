@@ -131,9 +131,6 @@ class Skeleton {
   Vector projection_bias_;
 };
 
-/// A column that is all below this adds nothing that any sum would keep.
-constexpr double kNothing = 0x1p-100;
-
 /// Scales every column's row to magnitude 1, so that integers of all units share a scale, and returns what
 /// each was before.
 std::vector<double> scale_columns(std::vector<double>& columns, size_t units) {
@@ -143,7 +140,7 @@ std::vector<double> scale_columns(std::vector<double>& columns, size_t units) {
     const std::span<double> row(columns.data() + i * width, width);
     double largest = 0;
     for (const double value : row) largest = std::max(largest, std::fabs(value));
-    const bool nothing = largest < kNothing;
+    const bool nothing = largest < kNegligible;
     for (double& value : row) value = nothing ? 0 : value / largest;
     magnitudes[i] = nothing ? 1 : largest;
   }

@@ -15,8 +15,8 @@ namespace {
 
 /// What one unit stands for: a float, since that is what the engine multiplies by; 1 where all values are 0.
 double unit_of(double largest, double limit, const std::string& tensor) {
-  const float unit = to_float(largest / limit, tensor);
-  return unit == 0 ? 1 : double{unit};
+  const double unit = largest / limit;
+  return unit < kNegligible ? 1 : double{to_float(unit, tensor)};
 }
 
 /// Rounding the unit to float may carry the largest value a hair beyond the limit.
@@ -30,6 +30,12 @@ float to_float(double value, const std::string& tensor) {
   const auto rounded = static_cast<float>(value);
   if (!std::isfinite(rounded)) throw Error("tensor " + tensor, "", "a folded value does not fit a float");
   return rounded;
+}
+
+double TensorPack::without_negligible(double value) noexcept {
+  if (value == 0 || std::fabs(value) >= kNegligible) return value;
+  ++negligible_;
+  return std::copysign(0.0, value);
 }
 
 fbs::TensorT& TensorPack::add(const std::string& name, fbs::ElementType type, std::vector<uint64_t> shape,
@@ -46,7 +52,7 @@ fbs::TensorT& TensorPack::add(const std::string& name, fbs::ElementType type, st
 
 void TensorPack::add_vector(const std::string& name, std::span<const double> values, uint64_t padded) {
   std::vector<float> floats(padded);
-  for (size_t i = 0; i < values.size(); ++i) floats[i] = to_float(values[i], name);
+  for (size_t i = 0; i < values.size(); ++i) floats[i] = to_float(without_negligible(values[i]), name);
   add(name, fbs::ElementType::f32, {values.size()}, std::as_bytes(std::span(floats))).padded_columns =
       static_cast<uint32_t>(padded);
 }
@@ -59,7 +65,8 @@ void TensorPack::add_float_panels(const std::string& name, fbs::ElementType type
   std::vector<Element> packed(panels * inputs * panel);
   for (uint64_t o = 0; o < outputs; ++o) {
     Element* lane = packed.data() + o / panel * inputs * panel + o % panel;
-    for (uint64_t i = 0; i < inputs; ++i) lane[i * panel] = round(values[o * inputs + i], name);
+    for (uint64_t i = 0; i < inputs; ++i)
+      lane[i * panel] = round(without_negligible(values[o * inputs + i]), name);
   }
   fbs::TensorT& info = add(name, type, {outputs, inputs}, std::as_bytes(std::span(packed)));
   info.packing = fbs::Packing::panels;
@@ -83,7 +90,7 @@ void TensorPack::add_float_rows(const std::string& name, fbs::ElementType type,
                                 std::span<const double> values, uint64_t columns, Rounding<Element> round) {
   std::vector<Element> rounded;
   rounded.reserve(values.size());
-  for (const double value : values) rounded.push_back(round(value, name));
+  for (const double value : values) rounded.push_back(round(without_negligible(value), name));
   add(name, type, {values.size() / columns, columns}, std::as_bytes(std::span(rounded)));
 }
 

@@ -11,7 +11,12 @@
 
 namespace kinglet::converter {
 
-/// The tensors of a model in the making, in file order, in the layouts that the kernels read.
+/// A stored number below this is 0: next to others no sum would keep it, and products of denormals are slow
+/// on many CPUs (docs/numerics.md, "Denormals").
+inline constexpr double kNegligible = 0x1p-100;
+
+/// The tensors of a model in the making, in file order, in the layouts that the kernels read. Floats below
+/// kNegligible become 0.
 class TensorPack {
  public:
   /// A vector, padded with zeros to `padded` floats. Rounded to float once. Throws Error if a float
@@ -36,6 +41,9 @@ class TensorPack {
                  uint32_t panel);
   void add_codes(const std::string& name, uint64_t tokens, uint64_t depth, std::span<const uint16_t> codes);
 
+  /// How many floats became 0 for being below kNegligible.
+  uint64_t negligible() const noexcept { return negligible_; }
+
   /// Moves everything into `header.tensors` and the returned bytes (formats::ModelFileWriter's arguments).
   std::vector<std::vector<std::byte>> release(fbs::ModelT& header);
 
@@ -54,7 +62,9 @@ class TensorPack {
                         uint64_t columns);
   fbs::TensorT& add(const std::string& name, fbs::ElementType type, std::vector<uint64_t> shape,
                     std::span<const std::byte> bytes);
+  double without_negligible(double value) noexcept;
 
+  uint64_t negligible_ = 0;
   std::vector<std::unique_ptr<fbs::TensorT>> infos_;
   std::vector<std::vector<std::byte>> bytes_;
 };

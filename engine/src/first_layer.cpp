@@ -1,6 +1,7 @@
 #include "first_layer.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "kinglet/features/encoding.h"
 
@@ -167,7 +168,7 @@ void FirstLayer::collect_numeric(const NumericFeature& numeric, double value) no
   encoding.encode(value, encoded);
   for (uint32_t k = 0; k < encoding.values(); ++k) {
     const float weight = layout_.zero_in_bias ? encoded[k] - at_zero[k] : encoded[k];
-    if (weight != 0) push(numeric.rows, k, weight);
+    if (std::fabs(weight) >= kernels::kSmallestActivation) push(numeric.rows, k, weight);
   }
 }
 

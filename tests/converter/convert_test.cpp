@@ -294,3 +294,36 @@ TEST_CASE("a full disk or an interruption leaves no file, and an older one untou
   CHECK(kinglet::test::read_file(fixture.dir / "m.kinglet") == "old");
   CHECK(std::distance(std::filesystem::directory_iterator(fixture.dir.path()), {}) == 4);
 }
+
+TEST_CASE("weights decayed to denormals are stored as 0, and counted") {
+  // In every kind of tensor: rows of the sketch and of numbers, hidden and output weights, biases, and the
+  // normalisation's scale.
+  const std::pair<const char*, size_t> places[] = {
+      {"l1.weight", 3},  {"l1.weight", 60},    {"projection.weight", 1}, {"l2.weight", 7},
+      {"l4.weight", 24}, {"l_output.weight", 2}, {"l3.bias", 4},           {"bn2.weight", 1}};
+  for (const Precision precision : {Precision::fp32, Precision::bf16, Precision::fp16, Precision::int8}) {
+    CAPTURE(static_cast<int>(precision));
+    const auto tensors_with = [&](float value, uint64_t& negligible) {
+      Fixture fixture;
+      fixture.options.precision = precision;
+      for (const auto& [name, index] : places) fixture.set_float(name, index, value);
+      negligible = fixture.convert().negligible;
+      const kinglet::formats::ModelFile file(fixture.dir / "m.kinglet");
+      std::vector<std::vector<std::byte>> tensors;
+      for (const auto& tensor : file.tensors()) {
+        tensors.emplace_back(tensor.bytes.begin(), tensor.bytes.end());
+        if (tensor.info->type() != kinglet::fbs::ElementType::f32) continue;
+        for (size_t i = 0; i * 4 < tensor.bytes.size(); ++i)
+          CHECK_FALSE(std::fpclassify(tensor.f32()[i]) == FP_SUBNORMAL);
+      }
+      return tensors;
+    };
+    uint64_t of_zeros = 0;
+    uint64_t of_denormals = 0;
+    const auto zeros = tensors_with(0, of_zeros);
+    const auto denormals = tensors_with(1e-40F, of_denormals);
+    CHECK(zeros == denormals);
+    CHECK(of_zeros == 0);
+    CHECK(of_denormals > 0);
+  }
+}

@@ -1,19 +1,36 @@
-// One number for all of a precision's scoring: a hash of the logits of 10,000 fixed requests to a fixed
-// network. Every compiler, build and instruction set must give it.
+// One number for all of a model's scoring: a hash of the logits of 10,000 fixed requests to a fixed network.
+// Every compiler, build and instruction set must give it.
 #include "emulated/signature.h"
 
 #include "emulated/signature_model.h"
 
+namespace {
+
+using namespace kinglet;
+
+void check_all_isas(const std::filesystem::path& path, std::string_view name, int requests,
+                    uint64_t expected) {
+  for (const auto isa : kernels::built_isas()) {
+    if (!kernels::supported(isa)) continue;
+    const uint64_t actual = test::signature(Model::open(path, {.isa = isa}), requests);
+    CHECK_MESSAGE(actual == expected, name << ", " << kernels::isa_name(isa) << ": " << std::hex << actual);
+  }
+}
+
+}  // namespace
+
 TEST_CASE("each precision's signature is the same on every instruction set, compiler and build") {
-  for (const kinglet::test::PrecisionSignature& expected : kinglet::test::kSignatures) {
-    const kinglet::test::TempDir dir;
-    const std::filesystem::path path = kinglet::test::write_signature_model(dir, expected.precision);
-    for (const auto isa : kinglet::kernels::built_isas()) {
-      if (!kinglet::kernels::supported(isa)) continue;
-      const uint64_t actual = kinglet::test::signature(kinglet::Model::open(path, {.isa = isa}));
-      CHECK_MESSAGE(actual == expected.signature, kinglet::test::name_of(expected.precision)
-                                                      << ", " << kinglet::kernels::isa_name(isa) << ": "
-                                                      << std::hex << actual);
-    }
+  for (const test::PrecisionSignature& expected : test::kSignatures) {
+    const test::TempDir dir;
+    check_all_isas(test::write_signature_model(dir, expected.precision), test::name_of(expected.precision),
+                   10'000, expected.signature);
+  }
+}
+
+TEST_CASE("so is the signature of every model with folded layers") {
+  for (const test::SkeletonSignature& expected : test::kSkeletonSignatures) {
+    const test::TempDir dir;
+    check_all_isas(test::write_signature_model(dir, expected), test::name_of(expected),
+                   test::kSkeletonRequests, expected.signature);
   }
 }

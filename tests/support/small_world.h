@@ -45,13 +45,15 @@ inline converter::ConvertOptions calibrated(const ModelSources& sources, const S
   return options;
 }
 
-/// An invented network in 8 bits, two of its hidden layers folded, as `dir`/skeleton.kinglet.
+/// An invented network with hidden layers folded, as `dir`/skeleton.kinglet.
 inline std::filesystem::path write_skeleton_model(const TempDir& dir, const SmallWorld& world,
                                                   const synthetic::NetworkOptions& network,
-                                                  uint32_t vocabulary) {
+                                                  uint32_t vocabulary,
+                                                  converter::Precision precision = converter::Precision::int8,
+                                                  uint32_t layers = 2) {
   const std::filesystem::path path = dir / "skeleton.kinglet";
   const ModelSources sources = write_model_sources(dir, network, vocabulary);
-  converter::convert(calibrated(sources, world, converter::Precision::int8, 2), path);
+  converter::convert(calibrated(sources, world, precision, layers), path);
   return path;
 }
 

@@ -13,16 +13,15 @@
 
 namespace kinglet::test {
 
-/// A hash of the logits and probabilities of 10,000 fixed requests: one number for all of a model's scoring.
-inline uint64_t signature(const Model& model) {
-  constexpr int kRequests = 10'000;
+/// A hash of the logits and probabilities of so many fixed requests: one number for all of a model's scoring.
+inline uint64_t signature(const Model& model, int requests = 10'000) {
   Session session(model);
   Random random(2021);
   std::vector<uint32_t> bits;
   std::vector<uint32_t> tokens;
   std::vector<double> numerics(model.numeric_count());
   std::vector<uint32_t> categories(model.category_count());
-  for (int i = 0; i < kRequests; ++i) {
+  for (int i = 0; i < requests; ++i) {
     tokens.resize(random.below(50));
     for (uint32_t& token : tokens) token = static_cast<uint32_t>(random.below(600));
     for (double& value : numerics)

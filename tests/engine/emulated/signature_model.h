@@ -1,6 +1,6 @@
 #pragma once
 
-#include "support/small_model.h"
+#include "support/small_world.h"
 
 namespace kinglet::test {
 
@@ -20,13 +20,42 @@ inline std::string_view name_of(converter::Precision precision) {
   return converter::kPrecisionNames[static_cast<size_t>(precision)];
 }
 
-/// The fixed network whose signatures these are.
-inline std::filesystem::path write_signature_model(const TempDir& dir, converter::Precision precision) {
+/// Of models with hidden layers folded, frequent numbers in rows of their own; of the first requests alone.
+inline constexpr int kSkeletonRequests = 1'000;
+struct SkeletonSignature {
+  converter::Precision precision;
+  uint32_t layers;
+  uint64_t signature;
+};
+inline constexpr SkeletonSignature kSkeletonSignatures[] = {
+    {converter::Precision::fp32, 1, 0x10AE'87B0'C93D'BEEB},
+    {converter::Precision::fp32, 2, 0x2F3C'E035'186F'35BB},
+    {converter::Precision::fp32, 3, 0x8B7B'8855'E71A'6E00},
+    {converter::Precision::int8, 1, 0x313C'FDF4'7829'5F42},
+    {converter::Precision::int8, 2, 0x2058'EC68'7F12'CF1F},
+    {converter::Precision::int8, 3, 0x38CD'5882'209B'5192},
+};
+
+inline std::string name_of(const SkeletonSignature& skeleton) {
+  return std::string(name_of(skeleton.precision)) + ", " + std::to_string(skeleton.layers) + " folded";
+}
+
+/// The fixed networks whose signatures these are.
+inline synthetic::NetworkOptions signature_network(uint32_t hidden) {
   synthetic::NetworkOptions network;
-  network.hidden = 33;
+  network.hidden = hidden;
   network.depth = 5;
   network.width = 64;
-  return write_model(dir, network, 500, precision);
+  return network;
+}
+
+inline std::filesystem::path write_signature_model(const TempDir& dir, converter::Precision precision) {
+  return write_model(dir, signature_network(33), 500, precision);
+}
+
+inline std::filesystem::path write_signature_model(const TempDir& dir, const SkeletonSignature& skeleton) {
+  const SmallWorld world(dir, 200);
+  return write_skeleton_model(dir, world, signature_network(70), 500, skeleton.precision, skeleton.layers);
 }
 
 }  // namespace kinglet::test

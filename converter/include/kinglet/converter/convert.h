@@ -93,6 +93,7 @@ struct ConvertReport {
   uint64_t languages = 0;
   uint64_t parameters = 0;
   uint64_t file_bytes = 0;
+  uint64_t negligible = 0;  // numbers below 2^-100 in magnitude, stored as 0
   std::optional<CalibrationReport> calibration;
 };
 
