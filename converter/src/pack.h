@@ -34,6 +34,8 @@ class TensorPack {
   /// `name`.scale, an output each, and `name`.sums.
   void add_quads(const std::string& name, std::span<const double> values, uint64_t outputs, uint64_t inputs,
                  uint32_t panel);
+  /// f32 [rows, columns], as they are.
+  void add_floats(const std::string& name, std::span<const float> values, uint64_t columns);
   void add_codes(const std::string& name, uint64_t tokens, uint64_t depth, std::span<const uint16_t> codes);
 
   /// Moves everything into `header.tensors` and the returned bytes (formats::ModelFileWriter's arguments).

@@ -254,7 +254,7 @@ TEST_CASE("an empty codebook takes depth and width from the options") {
   kinglet::test::write_file(fixture.sources.codebook, "{}");
   fixture.options.depth = 2;
   fixture.options.width = 4;
-  CHECK(fixture.convert().tokens_with_codes == 0);
+  CHECK(fixture.convert().known_tokens == 0);
   fixture.options.depth = fixture.options.width = std::nullopt;
   std::filesystem::remove(fixture.dir / "m.kinglet");
   CHECK(contains(fixture.error(), "no whole width for depth 20"));

@@ -20,13 +20,22 @@ inline std::string_view name_of(converter::Precision precision) {
   return converter::kPrecisionNames[static_cast<size_t>(precision)];
 }
 
+/// Of the same network with the mean of token vectors in place of the sketch, in fp32.
+inline constexpr uint64_t kMeanSignature = 0;
+
 /// The fixed network whose signatures these are.
-inline std::filesystem::path write_signature_model(const TempDir& dir, converter::Precision precision) {
+inline synthetic::NetworkOptions signature_network() {
   synthetic::NetworkOptions network;
   network.hidden = 33;
   network.depth = 5;
   network.width = 64;
-  return write_model(dir, network, 500, precision);
+  return network;
+}
+inline std::filesystem::path write_signature_model(const TempDir& dir, converter::Precision precision) {
+  return write_model(dir, signature_network(), 500, precision);
+}
+inline std::filesystem::path write_mean_signature_model(const TempDir& dir) {
+  return write_mean_model(dir, signature_network(), 500);
 }
 
 }  // namespace kinglet::test
