@@ -21,7 +21,7 @@ inline std::string_view name_of(converter::Precision precision) {
 }
 
 /// Of the same network with the mean of token vectors in place of the sketch, in fp32.
-inline constexpr uint64_t kMeanSignature = 0;
+inline constexpr uint64_t kMeanSignature = 0x8BDF'0E87'3304'DD05;
 
 /// The fixed network whose signatures these are.
 inline synthetic::NetworkOptions signature_network() {
