@@ -61,7 +61,7 @@ void print_codebook(const nlohmann::ordered_json& report) {
 void run_fit(const FitArguments& arguments) {
   Progress progress;
   const ProgressFn report_progress = progress.function();
-  const codebook::TokenVectors vectors = codebook::read_token_vectors(arguments.vectors, arguments.tensor);
+  const codebook::TokenVectors vectors = converter::read_token_vectors(arguments.vectors, arguments.tensor);
   const codebook::EmdeHash hash = arguments.reuse.empty()
                                       ? codebook::fit_emde(vectors, arguments.hash.options, report_progress)
                                       : codebook::read_emde(arguments.reuse);
@@ -113,7 +113,7 @@ void run_learn(const LearnArguments& arguments) {
   codebook::LearnOptions options = arguments.options;
   options.seed = arguments.hash.options.seed;
   const codebook::Learned learned = codebook::learn_token_vectors(arguments.rows, options, report_progress);
-  if (!arguments.vectors_out.empty()) codebook::write_token_vectors(arguments.vectors_out, learned.vectors);
+  if (!arguments.vectors_out.empty()) converter::write_token_vectors(arguments.vectors_out, learned.vectors);
   nlohmann::ordered_json report;
   if (learned.vectors.tokens() == 0) {
     progress.finish();

@@ -44,7 +44,8 @@ void print_json(const converter::ConvertReport& report, const Metrics& metrics, 
       {"hidden", report.hidden},
       {"depth", report.depth},
       {"width", report.width},
-      {"tokens_with_codes", report.tokens_with_codes},
+      {"dimensions", report.dimensions},
+      {report.dimensions == 0 ? "tokens_with_codes" : "tokens_with_vectors", report.known_tokens},
       {"languages", report.languages},
       {"parameters", report.parameters},
       {"negligible", report.negligible},
@@ -65,9 +66,13 @@ void print_text(const converter::ConvertReport& report, const Metrics& metrics, 
              report.key_prefix.empty() ? "" : fmt::format(", key prefix '{}'", report.key_prefix));
   print_pairs("used", report.used);
   if (!report.ignored.empty()) print_pairs("ignored", report.ignored);
-  fmt::print("layout   {}: {} inputs, sketch {} x {}, hidden {}, {} parameters\n", report.layout,
-             report.inputs, report.depth, report.width, report.hidden, report.parameters);
-  fmt::print("codebook {} tokens with codes; {} languages\n", report.tokens_with_codes, report.languages);
+  const bool mean = report.dimensions != 0;
+  const std::string text = mean ? fmt::format("mean of {} dimensions", report.dimensions)
+                                : fmt::format("sketch {} x {}", report.depth, report.width);
+  fmt::print("layout   {}: {} inputs, {}, hidden {}, {} parameters\n", report.layout, report.inputs, text,
+             report.hidden, report.parameters);
+  fmt::print("{} {} tokens with {}; {} languages\n", mean ? "vectors " : "codebook", report.known_tokens,
+             mean ? "vectors" : "codes", report.languages);
   if (report.negligible != 0) fmt::print("made 0   {} numbers below 2^-100\n", report.negligible);
   if (report.calibration) print_calibration(*report.calibration, metrics, arguments.options.precision);
   fmt::print("wrote    {}: {} bytes, verified on every instruction set of this CPU\n",
@@ -105,13 +110,18 @@ void add_precision(CLI::App& verb, converter::Precision& precision) {
 
 void add_convert(CLI::App& app) {
   CLI::App* verb = app.add_subcommand(
-      "convert", "Turn a trained checkpoint, a codebook and a language table into a model file");
+      "convert",
+      "Turn a trained checkpoint, a codebook (or token vectors) and a language table into a model file");
   auto arguments = std::make_shared<Arguments>();
   converter::ConvertOptions& options = arguments->options;
   verb->add_option("--weights", options.weights, "Checkpoint: torch.save's zip format, safetensors or npz")
       ->required();
-  verb->add_option("--codebook", options.codebook, "JSON: token id -> absolute codes; {} for none")
-      ->required();
+  CLI::Option_group* text = verb->add_option_group("Text", "What the network reads of a tweet's text");
+  text->add_option("--codebook", options.codebook, "JSON: token id -> absolute codes; {} for none");
+  text->add_option(
+      "--vectors", options.vectors,
+      "Token vectors whose mean it reads instead, as they are (train's token_vectors.safetensors)");
+  text->require_option(1);
   verb->add_option("--languages", options.languages, "JSON or pickled dict: hashed language -> row")
       ->required();
   verb->add_option("-o,--output", arguments->output, "Model file to write")->required();

@@ -45,10 +45,12 @@ ordered_json tensor_json(const fbs::Tensor& tensor) {
 }
 
 ordered_json layout_json(const fbs::FeatureLayout& layout) {
-  ordered_json json = {
-      {"name", layout.name()->str()},
-      {"inputs", layout.inputs()},
-      {"sketch", {{"depth", layout.sketch()->depth()}, {"width", layout.sketch()->width()}}}};
+  ordered_json json = {{"name", layout.name()->str()}, {"inputs", layout.inputs()}};
+  if (layout.token_mean() != nullptr) {
+    json["token_mean"] = {{"dimensions", layout.token_mean()->dimensions()}};
+  } else {
+    json["sketch"] = {{"depth", layout.sketch()->depth()}, {"width", layout.sketch()->width()}};
+  }
   for (const fbs::Numeric* numeric : *layout.numerics()) {
     const fbs::Encoding* encoding = layout.encodings()->Get(numeric->encoding());
     json["numerics"].push_back({{"name", numeric->name()->str()}, {"encoding", encoding->name()->str()}});
@@ -136,9 +138,12 @@ void print_text(const formats::ModelFile& file) {
   const fbs::FeatureLayout& layout = *header.layout();
   fmt::print("{}: kinglet model, format {}, {}, {} bytes ({} of header)\n", file.path(),
              header.format_version(), header.precision()->str(), file.file_length(), file.header_length());
-  fmt::print("layout {}: {} inputs = sketch {} x {}, {} numeric features, {} flags", layout.name()->str(),
-             layout.inputs(), layout.sketch()->depth(), layout.sketch()->width(), layout.numerics()->size(),
-             layout.flags()->size());
+  const std::string text =
+      layout.token_mean() != nullptr
+          ? fmt::format("mean of token vectors of {}", layout.token_mean()->dimensions())
+          : fmt::format("sketch {} x {}", layout.sketch()->depth(), layout.sketch()->width());
+  fmt::print("layout {}: {} inputs = {}, {} numeric features, {} flags", layout.name()->str(),
+             layout.inputs(), text, layout.numerics()->size(), layout.flags()->size());
   for (const fbs::Embedding* embedding : *layout.embeddings()) {
     fmt::print(", {} ({})", embedding->name()->str(), embedding->categories());
   }

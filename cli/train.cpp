@@ -143,7 +143,13 @@ void add_train(CLI::App& app) {
   train::TrainOptions& options = arguments->options;
   verb->add_option("--train", options.train, "Training rows: files, or folders of part-* files")->required();
   verb->add_option("--valid", options.valid, "Validation rows: for stage 2, every Nth held out and measured");
-  verb->add_option("--codebook", options.codebook, "Token codes (kinglet codebook)")->required();
+  CLI::Option_group* text = verb->add_option_group("Text", "What the network reads of a tweet's text");
+  text->add_option("--codebook", options.codebook,
+                   "Token codes (kinglet codebook), of which sketches are made");
+  text->add_option(
+      "--vectors", options.vectors,
+      "Token vectors instead (as of codebook fit, codebook learn --vectors-out): the mean of a tweet's");
+  text->require_option(1);
   verb->add_option("-o,--output", options.output, "Folder to write into; a stopped training there goes on")
       ->required();
   add_settings(*verb, *arguments);

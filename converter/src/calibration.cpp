@@ -141,8 +141,8 @@ FrequentValues frequent_values(const std::vector<StoredRequest>& requests, size_
 }
 
 std::vector<FrequentToken> frequent_tokens(const std::vector<StoredRequest>& requests,
-                                           std::span<const uint16_t> codes, SketchShape sketch,
-                                           uint64_t budget, uint64_t row_bytes) {
+                                           std::span<const uint16_t> codes, TextShape sketch, uint64_t budget,
+                                           uint64_t row_bytes) {
   std::map<uint32_t, uint64_t> counts;
   for (const StoredRequest& request : requests) {
     for (size_t t = 1; t + 1 < request.tokens.size(); ++t) {
@@ -203,7 +203,7 @@ Sides find_sides(const Model& reference, const std::vector<StoredRequest>& reque
 }
 
 ActiveRows count_active_rows(const std::vector<StoredRequest>& requests, const Frequent& frequent,
-                             std::span<const uint16_t> codes, SketchShape sketch, size_t encoded_values) {
+                             std::span<const uint16_t> codes, const TextShape& text, size_t encoded_values) {
   ActiveRows total;
   std::set<uint32_t> distinct;
   std::set<uint32_t> with_rows;
@@ -215,12 +215,13 @@ ActiveRows count_active_rows(const std::vector<StoredRequest>& requests, const F
         ++total.tokens;
         continue;
       }
-      const uint64_t first = uint64_t{request.tokens[t]} * sketch.depth;
-      for (uint32_t d = 0; first + d < codes.size() && d < sketch.depth; ++d) {
-        if (codes[first + d] != formats::kNoCode) distinct.insert(d * sketch.width + codes[first + d]);
+      const uint64_t first = uint64_t{request.tokens[t]} * text.depth;
+      for (uint32_t d = 0; first + d < codes.size() && d < text.depth; ++d) {
+        if (codes[first + d] != formats::kNoCode) distinct.insert(d * text.width + codes[first + d]);
       }
     }
     total.sketch += static_cast<double>(distinct.size());
+    if (request.tokens.size() > 2) total.features += text.dimensions;
     total.features += std::popcount(request.flags) + static_cast<int>(request.categories.size());
     for (size_t i = 0; i < request.numerics.size(); ++i) {
       const double value = request.numerics[i];

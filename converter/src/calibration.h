@@ -48,8 +48,8 @@ FrequentValues frequent_values(const std::vector<StoredRequest>& requests, size_
 /// The tokens with codes that stand most often in the requests, as many as `budget` bytes hold rows of
 /// `row_bytes`.
 std::vector<FrequentToken> frequent_tokens(const std::vector<StoredRequest>& requests,
-                                           std::span<const uint16_t> codes, SketchShape sketch,
-                                           uint64_t budget, uint64_t row_bytes);
+                                           std::span<const uint16_t> codes, TextShape sketch, uint64_t budget,
+                                           uint64_t row_bytes);
 
 /// How often each of `vocabulary` tokens stands in the requests, and a little for those that do not.
 std::vector<double> token_weights(const std::vector<StoredRequest>& requests, size_t vocabulary);
@@ -62,15 +62,15 @@ struct Sides {
 Sides find_sides(const Model& reference, const std::vector<StoredRequest>& requests,
                  const ProgressFn& progress);
 
-/// Active rows a request: those of the sketch, and those of all other features.
+/// Active rows a request: those of the sketch, and those of all other features, a mean's among them.
 struct ActiveRows {
   double sketch = 0;
   double tokens = 0;    // rows of whole tokens
   double encoded = 0;   // of numbers' encoded values
-  double features = 0;  // of flags, embeddings and frequent values
+  double features = 0;  // of flags, embeddings, frequent values and the tokens' mean
 };
 ActiveRows count_active_rows(const std::vector<StoredRequest>& requests, const Frequent& frequent,
-                             std::span<const uint16_t> codes, SketchShape sketch, size_t encoded_values);
+                             std::span<const uint16_t> codes, const TextShape& text, size_t encoded_values);
 
 /// How many layers to fold, so that a request reads the fewest bytes of rows, columns and dense weights,
 /// those of rows and columns counted double: they lie here and there.

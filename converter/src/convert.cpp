@@ -16,6 +16,7 @@
 #include "network.h"
 #include "pack.h"
 #include "self_tests.h"
+#include "token_table.h"
 
 namespace kinglet::converter {
 namespace {
@@ -60,34 +61,6 @@ std::unique_ptr<fbs::SourceT> source_of(const std::string& role, const std::stri
   return make_source(role, format, file.bytes().size(), formats::checksum_of(file.bytes()));
 }
 
-/// [tokens][depth] codes within their depth; a token without codes holds kNoCode everywhere. Never empty, so
-/// that the tensor has a shape.
-std::vector<uint16_t> relative_codes(const CodebookJson& codebook, SketchShape sketch,
-                                     const std::string& file) {
-  std::vector<uint16_t> codes(std::max<uint64_t>(codebook.token_limit, 1) * sketch.depth, formats::kNoCode);
-  for (size_t i = 0; i < codebook.codes.size(); ++i) {
-    const uint32_t code = codebook.codes[i];
-    if (code == CodebookJson::kNoCode) continue;
-    const auto depth = static_cast<uint32_t>(i % sketch.depth);
-    const uint64_t first = uint64_t{depth} * sketch.width;
-    if (code < first || code >= first + sketch.width) {
-      throw Error(file, "token " + std::to_string(i / sketch.depth),
-                  "code " + std::to_string(code) + " at depth " + std::to_string(depth) + ", expected " +
-                      std::to_string(first) + " to " + std::to_string(first + sketch.width - 1));
-    }
-    codes[i] = static_cast<uint16_t>(code - first);
-  }
-  return codes;
-}
-
-uint64_t tokens_with_codes(const CodebookJson& codebook) {
-  uint64_t count = 0;
-  for (uint32_t token = 0; token < codebook.token_limit; ++token) {
-    if (codebook.codes[uint64_t{token} * codebook.depth] != CodebookJson::kNoCode) ++count;
-  }
-  return count;
-}
-
 /// Rows 0..n-1 for n languages, the next one for all others (spec section 3).
 void add_languages(const LanguageTable& languages, const Network& network, const ConvertOptions& options,
                    fbs::ModelT& header) {
@@ -111,10 +84,12 @@ void add_languages(const LanguageTable& languages, const Network& network, const
 }
 
 /// Those that change the result; calibration's only where there was one.
-std::string options_text(const ConvertOptions& options, SketchShape sketch, size_t folded_layers) {
-  std::string text = "precision=" + precision_name(options.precision) +
-                     " depth=" + std::to_string(sketch.depth) + " width=" + std::to_string(sketch.width) +
-                     " layout=" + options.features.name();
+std::string options_text(const ConvertOptions& options, const TextShape& shape, size_t folded_layers) {
+  const std::string sizes = shape.dimensions != 0 ? " dimensions=" + std::to_string(shape.dimensions)
+                                                  : " depth=" + std::to_string(shape.depth) +
+                                                        " width=" + std::to_string(shape.width);
+  std::string text =
+      "precision=" + precision_name(options.precision) + sizes + " layout=" + options.features.name();
   const CalibrationOptions& calibration = options.calibration;
   if (calibration.rows.empty()) return text;
   return text + " calibrate-rows=" + std::to_string(calibration.maximum_rows) +
@@ -122,13 +97,15 @@ std::string options_text(const ConvertOptions& options, SketchShape sketch, size
          " token-bytes=" + std::to_string(calibration.token_bytes) + " fold=" + std::to_string(folded_layers);
 }
 
-void add_provenance(const ConvertOptions& options, const std::string& weights_format, SketchShape sketch,
+void add_provenance(const ConvertOptions& options, const std::string& weights_format, const TextShape& shape,
                     size_t folded_layers, fbs::ModelT& header) {
   header.provenance = std::make_unique<fbs::ProvenanceT>();
   header.provenance->converter = "kinglet " KINGLET_VERSION;
-  header.provenance->options = options_text(options, sketch, folded_layers);
+  header.provenance->options = options_text(options, shape, folded_layers);
   header.provenance->sources.push_back(source_of("weights", weights_format, options.weights));
-  header.provenance->sources.push_back(source_of("codebook", "json", options.codebook));
+  header.provenance->sources.push_back(options.vectors.empty()
+                                           ? source_of("codebook", "json", options.codebook)
+                                           : source_of("vectors", "by content", options.vectors));
   header.provenance->sources.push_back(source_of("languages", "json or pickle", options.languages));
 }
 
@@ -152,10 +129,8 @@ struct Sources {
   std::string key_prefix;
   Network network;
   TensorUse use;
-  CodebookJson codebook;
+  TokenTable tokens;
   LanguageTable languages;
-  SketchShape sketch;
-  std::vector<uint16_t> codes;
 };
 
 Sources read_sources(const ConvertOptions& options) {
@@ -163,13 +138,10 @@ Sources read_sources(const ConvertOptions& options) {
   const Checkpoint checkpoint = read_checkpoint(options.weights);
   sources.weights_format = checkpoint.format;
   sources.key_prefix = checkpoint.key_prefix;
-  sources.codebook = read_codebook(options.codebook);
   sources.languages = read_languages(options.languages);
   sources.network = read_network(checkpoint, options.weights.string(), sources.use);
   check_strict(sources.use, options);
-  sources.sketch = find_sketch_shape(sources.network, options.features, sources.codebook.depth, options.depth,
-                                     options.width, options.weights.string());
-  sources.codes = relative_codes(sources.codebook, sources.sketch, options.codebook.string());
+  sources.tokens = read_token_table(options, sources.network);
   return sources;
 }
 
@@ -185,8 +157,8 @@ std::unique_ptr<fbs::PlanT> fold(const Sources& sources, InputLayout& layout, Pr
                                  const Choices& choices, TensorPack& pack) {
   const Network& network = sources.network;
   const NarrowTypes types = types_of(precision);
-  SketchTokens tokens{sources.codes, sources.sketch, choices.token_weights};
-  if (tokens.weights.empty()) tokens.weights.assign(sources.codes.size() / sources.sketch.depth, 1);
+  SketchTokens tokens{sources.tokens.codes, sources.tokens.shape, choices.token_weights};
+  if (tokens.weights.empty()) tokens.weights.assign(sources.tokens.rows(), 1);
   if (choices.layers != 0) {
     return fold_skeleton(network, layout, choices.frequent, tokens, choices.sides.usual, choices.layers,
                          types, pack);
@@ -202,7 +174,7 @@ struct Made {
 };
 Made make_model(const Sources& sources, const ConvertOptions& options, Precision precision,
                 const Choices& choices) {
-  InputLayout layout = build_layout(sources.network, options.features, sources.sketch);
+  InputLayout layout = build_layout(sources.network, options.features, sources.tokens.shape);
   TensorPack pack;
   fbs::ModelT header;
   header.precision = precision_name(precision);
@@ -210,12 +182,10 @@ Made make_model(const Sources& sources, const ConvertOptions& options, Precision
   for (const std::string_view target : kTargetNames) header.targets.emplace_back(target);
   header.plan = fold(sources, layout, precision, choices, pack);
   header.layout = std::move(layout.layout);
-  header.codebook = "codebook";
-  const uint32_t depth = sources.sketch.depth;
-  pack.add_codes("codebook", sources.codes.size() / depth, depth, sources.codes);
+  add_token_table(sources.tokens, header, pack);
   add_languages(sources.languages, sources.network, options, header);
-  add_provenance(options, sources.weights_format, sources.sketch, choices.layers, header);
-  add_self_tests(header, sources.codebook.token_limit);
+  add_provenance(options, sources.weights_format, sources.tokens.shape, choices.layers, header);
+  add_self_tests(header, sources.tokens.limit);
   std::vector<std::vector<std::byte>> tensors = pack.release(header);
   return {{std::move(header), std::move(tensors)}, pack.negligible()};
 }
@@ -248,20 +218,21 @@ Choices choose(const Reference& reference, const Sources& sources, const Convert
     frequent.values =
         frequent_values(reference.rows.requests, reference.model.numeric_count(),
                         options.calibration.frequent_bytes, formats::bytes_of(types.features, columns));
-    frequent.vocabulary = sources.codes.size() / sources.sketch.depth;
+    frequent.vocabulary = sources.tokens.rows();
     if (options.features.sketch_norm != fbs::SketchNorm::tweet) return frequent;
     frequent.tokens =
-        frequent_tokens(reference.rows.requests, sources.codes, sources.sketch,
+        frequent_tokens(reference.rows.requests, sources.tokens.codes, sources.tokens.shape,
                         options.calibration.token_bytes, formats::bytes_of(types.tokens, columns));
     return frequent;
   };
   Choices choices;
-  choices.token_weights = token_weights(reference.rows.requests, sources.codes.size() / sources.sketch.depth);
+  choices.token_weights = token_weights(reference.rows.requests, sources.tokens.rows());
   choices.frequent = find_frequent(dense_columns(reference.model));
   if (options.folded_layers == 0U) return choices;
   choices.sides = find_sides(reference.model, reference.rows.requests, progress);
-  const ActiveRows active = count_active_rows(reference.rows.requests, choices.frequent, sources.codes,
-                                              sources.sketch, options.features.numeric_encoding().values());
+  const ActiveRows active =
+      count_active_rows(reference.rows.requests, choices.frequent, sources.tokens.codes, sources.tokens.shape,
+                        options.features.numeric_encoding().values());
   const uint64_t hidden = sources.network.hidden();
   choices.layers = options.folded_layers.value_or(choose_layers(choices.sides, active, types, hidden));
   if (choices.layers > 0) choices.frequent = find_frequent(skeleton_columns(hidden, choices.layers));
@@ -281,6 +252,8 @@ CalibrationReport compare_with(const Reference& reference, formats::ModelFileWri
 }
 
 void check_options(const ConvertOptions& options) {
+  if (options.codebook.empty() == options.vectors.empty())
+    throw Error("--codebook", "", "expected either a codebook or token vectors (--vectors)");
   const CalibrationOptions& calibration = options.calibration;
   if (!calibration.rows.empty() && calibration.history.empty())
     throw Error("--calibrate", "", "needs the history that the rows are scored by (--history)");
@@ -304,7 +277,8 @@ ConvertReport make_report(Sources sources, const fbs::ModelT& header) {
   report.hidden = static_cast<uint32_t>(sources.network.hidden());
   report.depth = header.layout->sketch->depth;
   report.width = header.layout->sketch->width;
-  report.tokens_with_codes = tokens_with_codes(sources.codebook);
+  report.dimensions = sources.tokens.shape.dimensions;
+  report.known_tokens = sources.tokens.known;
   report.languages = header.languages.size();
   report.parameters = header.parameters;
   report.file_bytes = header.file_length;
@@ -313,13 +287,15 @@ ConvertReport make_report(Sources sources, const fbs::ModelT& header) {
 
 }  // namespace
 
-ConvertReport convert(const ConvertOptions& options, const std::filesystem::path& output,
+ConvertReport convert(const ConvertOptions& given, const std::filesystem::path& output,
                       const ProgressFn& progress) {
   constexpr uint64_t kStages = 5;
   const auto report_stage = [&](const char* stage, uint64_t done) {
     if (progress) progress(stage, done, kStages, "steps");
   };
-  check_options(options);
+  check_options(given);
+  ConvertOptions options = given;
+  options.features.text = given.vectors.empty() ? TextInput::sketch : TextInput::token_mean;
   report_stage("reading", 0);
   Sources sources = read_sources(options);
   std::optional<Reference> reference;

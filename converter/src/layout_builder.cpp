@@ -24,16 +24,26 @@ std::unique_ptr<fbs::EncodingT> encoding_of(const FeatureSet& set) {
   return result;
 }
 
+uint64_t other_inputs(const Network& network, const FeatureSet& features) {
+  return features.plain_inputs() + network.language.dimensions + network.hour.dimensions +
+         network.day.dimensions;
+}
+
+std::string found_inputs(const Network& network, const FeatureSet& features) {
+  const bool mean = features.text == TextInput::token_mean;
+  return "l1.weight has " + std::to_string(network.inputs()) + " inputs, " +
+         std::to_string(other_inputs(network, features)) + " of them beside the " +
+         (mean ? "tokens' mean" : "sketch") + " (layout " + features.name() + ")";
+}
+
 }  // namespace
 
-SketchShape find_sketch_shape(const Network& network, const FeatureSet& features, uint32_t codebook_depth,
-                              std::optional<uint32_t> depth, std::optional<uint32_t> width,
-                              const std::string& file) {
-  const uint64_t others = features.plain_inputs() + network.language.dimensions + network.hour.dimensions +
-                          network.day.dimensions;
+TextShape find_sketch_shape(const Network& network, const FeatureSet& features, uint32_t codebook_depth,
+                            std::optional<uint32_t> depth, std::optional<uint32_t> width,
+                            const std::string& file) {
+  const uint64_t others = other_inputs(network, features);
   const uint64_t inputs = network.inputs();
-  const std::string found = "l1.weight has " + std::to_string(inputs) + " inputs, " + std::to_string(others) +
-                            " of them beside the sketch (layout " + features.name() + ")";
+  const std::string found = found_inputs(network, features);
   if (codebook_depth != 0 && depth && *depth != codebook_depth) {
     throw Error("--depth", "",
                 std::to_string(*depth) + ", but the codebook has " + std::to_string(codebook_depth));
@@ -57,7 +67,17 @@ SketchShape find_sketch_shape(const Network& network, const FeatureSet& features
   return {the_depth, static_cast<uint32_t>(the_width)};
 }
 
-InputLayout build_layout(const Network& network, const FeatureSet& features, SketchShape shape) {
+TextShape find_mean_shape(const Network& network, const FeatureSet& features, size_t dimensions,
+                          const std::string& file) {
+  if (network.inputs() != other_inputs(network, features) + dimensions) {
+    throw Error(
+        file, "tensor l1.weight",
+        found_inputs(network, features) + "; the vectors have " + std::to_string(dimensions) + " dimensions");
+  }
+  return {0, 0, static_cast<uint32_t>(dimensions)};
+}
+
+InputLayout build_layout(const Network& network, const FeatureSet& features, TextShape text) {
   InputLayout result;
   result.layout = std::make_unique<fbs::FeatureLayoutT>();
   fbs::FeatureLayoutT& layout = *result.layout;
@@ -65,10 +85,15 @@ InputLayout build_layout(const Network& network, const FeatureSet& features, Ske
   layout.inputs = static_cast<uint32_t>(network.inputs());
 
   layout.sketch = std::make_unique<fbs::SketchT>();
-  layout.sketch->depth = shape.depth;
-  layout.sketch->width = shape.width;
+  layout.sketch->depth = text.depth;
+  layout.sketch->width = text.width;
   layout.sketch->norm = features.sketch_norm;
-  uint64_t row = uint64_t{shape.depth} * shape.width;
+  if (text.dimensions != 0) {
+    layout.token_mean = std::make_unique<fbs::TokenMeanT>();
+    layout.token_mean->dimensions = text.dimensions;
+  }
+  result.text_inputs = text.inputs();
+  uint64_t row = text.inputs();
 
   layout.zero_in_bias = true;
   layout.encodings.push_back(encoding_of(features));

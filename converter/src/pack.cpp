@@ -173,6 +173,10 @@ void TensorPack::add_quads(const std::string& name, std::span<const double> valu
       static_cast<uint32_t>(padded_outputs);
 }
 
+void TensorPack::add_floats(const std::string& name, std::span<const float> values, uint64_t columns) {
+  add(name, fbs::ElementType::f32, {values.size() / columns, columns}, std::as_bytes(values));
+}
+
 void TensorPack::add_codes(const std::string& name, uint64_t tokens, uint64_t depth,
                            std::span<const uint16_t> codes) {
   add(name, fbs::ElementType::u16, {tokens, depth}, std::as_bytes(codes));

@@ -39,6 +39,8 @@ class TensorPack {
   /// `name`.scale, an output each, and `name`.sums.
   void add_quads(const std::string& name, std::span<const double> values, uint64_t outputs, uint64_t inputs,
                  uint32_t panel);
+  /// f32 [rows, columns], as they are.
+  void add_floats(const std::string& name, std::span<const float> values, uint64_t columns);
   void add_codes(const std::string& name, uint64_t tokens, uint64_t depth, std::span<const uint16_t> codes);
 
   /// How many floats became 0 for being below kNegligible.

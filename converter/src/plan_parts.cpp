@@ -71,19 +71,22 @@ std::unique_ptr<fbs::StepT> hidden_step(const std::string& name, const std::stri
 void add_first_layer(const FirstLayerTable& table, InputLayout& layout, const Frequent& frequent,
                      const SketchTokens& tokens, const NarrowTypes& types, fbs::PlanT& plan,
                      TensorPack& pack) {
-  const uint64_t sketch_rows = uint64_t{layout.layout->sketch->depth} * layout.layout->sketch->width;
+  // A mean has few rows that are all added, with any weight: they are stored as other features'.
+  const bool mean = layout.layout->token_mean != nullptr;
+  const fbs::ElementType text = mean ? types.features : types.sketch;
+  const uint64_t text_rows = layout.text_inputs;
   plan.bias = "first_layer.bias";
   pack.add_vector(plan.bias, table.bias(), table.stride());
-  plan.rows = "sketch.rows";
-  if (is_integer(types.sketch)) plan.rows_scale = "sketch.rows.scale";
-  const std::span<const double> sketch = table.values().first(sketch_rows * table.stride());
-  if (types.sketch == fbs::ElementType::s4) {
-    pack.add_nibble_rows(plan.rows, round_sketch_rows(sketch, table.stride(), tokens));
+  plan.rows = mean ? "mean.rows" : "sketch.rows";
+  if (is_integer(text)) plan.rows_scale = plan.rows + ".scale";
+  const std::span<const double> rows = table.values().first(text_rows * table.stride());
+  if (text == fbs::ElementType::s4) {
+    pack.add_nibble_rows(plan.rows, round_sketch_rows(rows, table.stride(), tokens));
   } else {
-    pack.add_rows(plan.rows, types.sketch, sketch, table.stride());
+    pack.add_rows(plan.rows, text, rows, table.stride());
   }
-  const uint64_t encoded_rows = layout.plain_inputs - sketch_rows - layout.layout->flags.size();
-  const std::span<const double> others = table.values().subspan(sketch_rows * table.stride());
+  const uint64_t encoded_rows = layout.plain_inputs - text_rows - layout.layout->flags.size();
+  const std::span<const double> others = table.values().subspan(text_rows * table.stride());
   pack.add_rows("encoded.rows", types.encoded, others.first(encoded_rows * table.stride()), table.stride());
   add_more_rows(plan, "encoded.rows", types.encoded);
   pack.add_rows("feature.rows", types.features, others.subspan(encoded_rows * table.stride()),

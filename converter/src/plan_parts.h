@@ -50,7 +50,7 @@ void make_leaky(fbs::StepT& step);
 /// The step's normalisation, less its mean.
 void normalise(fbs::StepT& step, const Norm& norm, uint64_t padded, TensorPack& pack);
 
-/// The first layer's tables by feature: sketch, all others, frequent values.
+/// The first layer's tables by feature: text, all others, frequent values.
 void add_first_layer(const FirstLayerTable& table, InputLayout& layout, const Frequent& frequent,
                      const SketchTokens& tokens, const NarrowTypes& types, fbs::PlanT& plan,
                      TensorPack& pack);

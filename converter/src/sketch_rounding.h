@@ -11,7 +11,7 @@ namespace kinglet::converter {
 /// Which rows of the sketch stand together in a tweet: those of a token's codes.
 struct SketchTokens {
   std::span<const uint16_t> codes;  // [tokens][depth] within their depth, or formats::kNoCode
-  SketchShape shape;
+  TextShape shape;
   std::vector<double> weights;  // of each token: how often it is met, above 0
 };
 

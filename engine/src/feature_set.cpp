@@ -36,6 +36,7 @@ std::string FeatureSet::name() const {
   if (shown) result += "-shown";
   if (encoding == features::EncodingKind::log_steps) result += "-log_steps";
   if (sketch_norm == fbs::SketchNorm::tweet) result += "-tweet_norm";
+  if (text == TextInput::token_mean) result += "-token_mean";
   return result;
 }
 

@@ -22,27 +22,39 @@ size_t feature_terms(const Layout& layout) {
 void FirstLayer::book(Arena& arena) {
   sketch_.book(layout_, arena);
   table_terms_ = feature_terms(layout_);
-  sketch_terms_offset_ = arena.book<kernels::RowTerm>(std::max<size_t>(layout_.width, kTokenTerms));
   token_terms_offset_ = arena.book<kernels::CountTerm>(layout_.token_rows != nullptr ? kTokenTerms : 0);
+  text_terms_offset_ = arena.book<kernels::RowTerm>(
+      std::max<size_t>({layout_.width, layout_.token_vectors.dimensions, kTokenTerms}));
   terms_offset_ = arena.book<kernels::RowTerm>(plan_.tables.size() * table_terms_);
   counts_offset_ = arena.book<size_t>(plan_.tables.size());
   encoded_offset_ = arena.book<kernels::CountTerm>(table_terms_);
   reader_offset_ = arena.book<float>(plan_.stride);
+  mean_sums_offset_ = arena.book<double>(layout_.token_vectors.dimensions);
+  mean_offset_ = arena.book<float>(layout_.token_vectors.dimensions);
 }
 
 void FirstLayer::take(const Arena& arena) noexcept {
   sketch_.take(arena);
-  sketch_terms_ = arena.part<kernels::RowTerm>(sketch_terms_offset_);
   token_terms_ = arena.part<kernels::CountTerm>(token_terms_offset_);
+  text_terms_ = arena.part<kernels::RowTerm>(text_terms_offset_);
   terms_ = arena.part<kernels::RowTerm>(terms_offset_);
   counts_ = arena.part<size_t>(counts_offset_);
   encoded_ = arena.part<kernels::CountTerm>(encoded_offset_);
   reader_ = arena.part<float>(reader_offset_);
+  mean_sums_ = arena.part<double>(mean_sums_offset_);
+  mean_ = arena.part<float>(mean_offset_);
 }
 
 void FirstLayer::tweet_part(const Request& request, float* sum) noexcept {
   std::copy_n(plan_.bias, plan_.stride, sum);
-  if (request.tokens.size() > 2) add_sketch(request.tokens.subspan(1, request.tokens.size() - 2), sum);
+  if (request.tokens.size() > 2) {
+    const std::span<const uint32_t> tokens = request.tokens.subspan(1, request.tokens.size() - 2);
+    if (layout_.token_vectors.dimensions != 0) {
+      add_token_mean(tokens, sum);
+    } else {
+      add_sketch(tokens, sum);
+    }
+  }
   add_features(request, fbs::Scope::tweet, sum);
 }
 
@@ -77,6 +89,17 @@ void FirstLayer::add_sketch(std::span<const uint32_t> tokens, float* sum) noexce
   }
 }
 
+void FirstLayer::add_token_mean(std::span<const uint32_t> tokens, float* sum) noexcept {
+  const features::TokenVectorTable& vectors = layout_.token_vectors;
+  const size_t known = features::token_mean(vectors, tokens, mean_sums_, mean_);
+  bytes_read_ += known * vectors.dimensions * sizeof(float);
+  size_t count = 0;
+  for (uint32_t d = 0; d < vectors.dimensions; ++d) {
+    if (mean_[d] != 0) text_terms_[count++] = {layout_.mean_rows.row + d, mean_[d]};
+  }
+  if (count != 0) add(layout_.mean_rows.table, {text_terms_, count}, 1.0F, sum);
+}
+
 void FirstLayer::add_token_rows(std::span<const uint32_t> tokens, float scale, float* sum) noexcept {
   size_t count = 0;
   const RowPlace place = layout_.token_row_place;
@@ -97,9 +120,9 @@ void FirstLayer::add_counted_rows(uint32_t table, std::span<const kernels::Count
     return;
   }
   for (size_t t = 0; t < counts.size(); ++t) {
-    sketch_terms_[t] = {counts[t].row, static_cast<float>(counts[t].count)};  // exact: at most 2^24
+    text_terms_[t] = {counts[t].row, static_cast<float>(counts[t].count)};  // exact: at most 2^24
   }
-  add(table, {sketch_terms_, counts.size()}, scale, sum);
+  add(table, {text_terms_, counts.size()}, scale, sum);
 }
 
 void FirstLayer::add_counts(uint32_t table, std::span<const kernels::CountTerm> counts, size_t ahead,

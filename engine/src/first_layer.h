@@ -22,7 +22,7 @@ class FirstLayer {
   void book(Arena& arena);
   void take(const Arena& arena) noexcept;
 
-  /// sum[stride] = bias + sketch + the tweet's features.
+  /// sum[stride] = bias + text + the tweet's features.
   void tweet_part(const Request& request, float* sum) noexcept;
   /// sum[stride] = the reader's features.
   void reader_part(const Request& request, float* sum) noexcept;
@@ -40,6 +40,7 @@ class FirstLayer {
   static constexpr size_t kTokenTerms = 256;
 
   void add_sketch(std::span<const uint32_t> tokens, float* sum) noexcept;
+  void add_token_mean(std::span<const uint32_t> tokens, float* sum) noexcept;
   void add_token_rows(std::span<const uint32_t> tokens, float scale, float* sum) noexcept;
   /// Rows that count whole times, of any type.
   void add_counted_rows(uint32_t table, std::span<const kernels::CountTerm> counts, size_t ahead, float scale,
@@ -59,18 +60,22 @@ class FirstLayer {
   Sketch sketch_;
   uint64_t bytes_read_ = 0;
   size_t table_terms_ = 0;  // capacity of each table's terms
-  size_t sketch_terms_offset_ = 0;
   size_t token_terms_offset_ = 0;
+  size_t text_terms_offset_ = 0;
   size_t terms_offset_ = 0;
   size_t counts_offset_ = 0;
   size_t encoded_offset_ = 0;
   size_t reader_offset_ = 0;
-  kernels::RowTerm* sketch_terms_ = nullptr;  // a depth's, or tokens'
+  size_t mean_sums_offset_ = 0;
+  size_t mean_offset_ = 0;
+  kernels::RowTerm* text_terms_ = nullptr;  // a depth's, tokens', or a mean's
   kernels::CountTerm* token_terms_ = nullptr;
   kernels::RowTerm* terms_ = nullptr;      // [tables][table_terms_]
   size_t* counts_ = nullptr;               // [tables]: terms in use
   kernels::CountTerm* encoded_ = nullptr;  // [table_terms_]: terms of 8-bit rows
   float* reader_ = nullptr;                // [stride]
+  double* mean_sums_ = nullptr;            // [dimensions of the tokens' vectors]
+  float* mean_ = nullptr;                  // [the same]
 };
 
 }  // namespace kinglet

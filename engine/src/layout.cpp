@@ -27,7 +27,7 @@ class Resolver {
       : file_(file), source_(*file.header().layout()), tables_(tables) {}
 
   Layout run() {
-    resolve_sketch();
+    resolve_text();
     resolve_encodings();
     resolve_numerics();
     resolve_flags();
@@ -68,7 +68,32 @@ class Resolver {
     if (!names_.insert(name.string_view()).second) fail(place, "the name stands twice");
   }
 
-  void resolve_sketch() {
+  void resolve_text() {
+    const formats::TensorView& tokens = file_.tensor(file_.header().codebook()->string_view(), "codebook");
+    if (source_.token_mean() != nullptr) {
+      resolve_token_mean(*source_.token_mean(), tokens);
+    } else {
+      resolve_sketch(tokens);
+    }
+  }
+
+  void resolve_token_mean(const fbs::TokenMean& mean, const formats::TensorView& vectors) {
+    const fbs::Sketch& sketch = *source_.sketch();
+    if (sketch.depth() != 0 || sketch.width() != 0 || sketch.token_rows() != nullptr)
+      fail("token mean", "expected no sketch beside it");
+    if (mean.dimensions() == 0 || mean.dimensions() > kMaximumDimensions)
+      fail("token mean", "expected 1 to " + std::to_string(kMaximumDimensions) + " dimensions");
+    if (vectors.info->type() != fbs::ElementType::f32 || vectors.info->packing() != fbs::Packing::rows ||
+        vectors.rank() != 2 || vectors.dimension(1) != mean.dimensions() ||
+        vectors.info->padded_columns() != mean.dimensions()) {
+      fail("codebook",
+           "expected an f32 vector of " + std::to_string(mean.dimensions()) + " dimensions a token");
+    }
+    layout_.token_vectors = {vectors.f32(), vectors.dimension(0), mean.dimensions()};
+    layout_.mean_rows = wide_rows(mean.first_row(), mean.dimensions(), "token mean");
+  }
+
+  void resolve_sketch(const formats::TensorView& codes) {
     const fbs::Sketch& sketch = *source_.sketch();
     if (sketch.norm() > fbs::SketchNorm::MAX) fail("sketch", "unknown norm");
     layout_.norm = sketch.norm();
@@ -79,7 +104,6 @@ class Resolver {
     layout_.sketch_rows = rows_from(sketch.first_row(), uint64_t{sketch.depth()} * sketch.width(), "sketch");
     if (tables_[layout_.sketch_rows.table].type == fbs::ElementType::s16)
       fail("sketch", "expected rows of floats, of 8-bit or of 4-bit integers");
-    const formats::TensorView& codes = file_.tensor(file_.header().codebook()->string_view(), "codebook");
     if (codes.info->type() != fbs::ElementType::u16 || codes.info->packing() != fbs::Packing::rows ||
         codes.rank() != 2 || codes.dimension(1) != sketch.depth() ||
         codes.info->padded_columns() != sketch.depth()) {
@@ -241,6 +265,8 @@ class Resolver {
     layout_.from_rows &= source >= 0;
     layout_.needs_communities |= source >= static_cast<int32_t>(first) && source < static_cast<int32_t>(last);
   }
+
+  static constexpr uint32_t kMaximumDimensions = 16'384;  // of a token's vector
 
   const ModelFile& file_;
   const fbs::FeatureLayout& source_;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kinglet/features/encoding.h"
+#include "kinglet/features/token_mean.h"
 #include "kinglet/formats/model_file.h"
 
 #include "plan.h"
@@ -54,6 +55,9 @@ struct Layout {
       nullptr;  // [tokens]: each one's row from token_row_place on, < 0: none; or null
   RowPlace token_row_place;
   uint32_t token_row_count = 0;
+
+  features::TokenVectorTable token_vectors;  // without dimensions: the text is read as a sketch
+  RowPlace mean_rows;                        // of the first dimension
 
   std::vector<features::Encoding> encodings;
   std::vector<std::vector<float>> at_zero;  // what each encoding makes of 0

@@ -34,8 +34,8 @@ struct Verb {
 const std::vector<Verb>& verbs() {
   static const std::vector<Verb> all = {
       {{"convert"},
-       {"--weights", "--codebook", "--languages", "--strict", "--output", "--precision", "--calibrate",
-        "--history", "--calibrate-rows", "--frequent-bytes", "--fold"}},
+       {"--weights", "--codebook", "--vectors", "--languages", "--strict", "--output", "--precision",
+        "--calibrate", "--history", "--calibrate-rows", "--frequent-bytes", "--fold"}},
       {{"inspect"}, {"--json"}},
       {{"verify"}, {}},
       {{"history", "build"}, {"--train", "--valid", "--holdout-every", "--memory", "--output"}},
@@ -353,6 +353,30 @@ TEST_CASE("inspect shows what a model was calibrated with") {
   }
   CHECK(roles == std::vector<std::string>{"weights", "codebook", "languages", "calibration rows",
                                           "calibration history"});
+}
+
+TEST_CASE("token vectors take the codebook's place: converted, inspected, verified and scored with") {
+  const Inputs inputs;
+  std::string line;
+  for (int d = 0; d < 20 * 256; ++d) line += d % 2 == 0 ? " 1.5" : " -0.25";
+  inputs.write("vectors", "101" + line + "\n102" + line + "\n");
+  auto arguments = inputs.convert("model");
+  CHECK(invoke(with(arguments, {"--vectors", inputs.path("vectors")})).exit_code == 2);
+  std::replace(arguments.begin(), arguments.end(), std::string("--codebook"), std::string("--vectors"));
+  std::replace(arguments.begin(), arguments.end(), inputs.path("codebook.json"), inputs.path("vectors"));
+  check_refused(inputs, with(arguments, {"--sketch-norm", "tweet"}), "--vectors: ");
+  const ProcessResult converted = invoke(with(arguments, {"--json"}));
+  REQUIRE(converted.exit_code == kOk);
+  const auto report = nlohmann::json::parse(converted.out);
+  CHECK(report.at("dimensions") == 5'120);
+  CHECK(report.at("tokens_with_vectors") == 2);
+  const auto model = nlohmann::json::parse(invoke({"inspect", "--json", inputs.path("model")}).out);
+  CHECK(model.at("layout").at("token_mean").at("dimensions") == 5'120);
+  CHECK(invoke({"inspect", inputs.path("model")}).out.find("mean of token vectors of 5120") !=
+        std::string::npos);
+  CHECK(invoke({"verify", inputs.path("model")}).exit_code == kOk);
+  REQUIRE(invoke(inputs.history("history")).exit_code == kOk);
+  CHECK(lines_of(invoke(inputs.score()).out).size() == 51);  // and the header
 }
 
 TEST_CASE("features writes a line a row of each split") {

@@ -255,7 +255,7 @@ TEST_CASE("an empty codebook takes depth and width from the options") {
   kinglet::test::write_file(fixture.sources.codebook, "{}");
   fixture.options.depth = 2;
   fixture.options.width = 4;
-  CHECK(fixture.convert().tokens_with_codes == 0);
+  CHECK(fixture.convert().known_tokens == 0);
   fixture.options.depth = fixture.options.width = std::nullopt;
   std::filesystem::remove(fixture.dir / "m.kinglet");
   CHECK(contains(fixture.error(), "no whole width for depth 20"));
@@ -299,7 +299,7 @@ TEST_CASE("weights decayed to denormals are stored as 0, and counted") {
   // In every kind of tensor: rows of the sketch and of numbers, hidden and output weights, biases, and the
   // normalisation's scale.
   const std::pair<const char*, size_t> places[] = {
-      {"l1.weight", 3},  {"l1.weight", 60},    {"projection.weight", 1}, {"l2.weight", 7},
+      {"l1.weight", 3},  {"l1.weight", 60},      {"projection.weight", 1}, {"l2.weight", 7},
       {"l4.weight", 24}, {"l_output.weight", 2}, {"l3.bias", 4},           {"bn2.weight", 1}};
   for (const Precision precision : {Precision::fp32, Precision::bf16, Precision::fp16, Precision::int8}) {
     CAPTURE(static_cast<int>(precision));

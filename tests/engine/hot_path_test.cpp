@@ -118,8 +118,10 @@ Counters counted() {
   return {allocations, locks, throws};
 }
 
-/// The dense network in fp32, or in 8 bits with two layers folded and rows of frequent values.
-enum class Kind { dense, skeleton };
+/// The dense network in fp32, or in 8 bits with two layers folded and rows of frequent values, or one that
+/// reads the mean of token vectors.
+enum class Kind { dense, skeleton, token_mean };
+constexpr Kind kKinds[] = {Kind::dense, Kind::skeleton, Kind::token_mean};
 
 /// A model, a history and parsed rows that stay valid: everything score(row, history) needs.
 struct Fixture {
@@ -147,6 +149,11 @@ struct Fixture {
     kinglet::synthetic::NetworkOptions network;
     network.hidden = 64;
     constexpr uint32_t kVocabulary = 30'522;
+    if (kind == Kind::token_mean) {
+      network.depth = 1;
+      network.width = 64;
+      return kinglet::test::write_mean_model(dir, network, kVocabulary);
+    }
     return kind == Kind::dense ? kinglet::test::write_model(dir, network, kVocabulary)
                                : kinglet::test::write_skeleton_model(dir, world, network, kVocabulary);
   }
@@ -220,7 +227,7 @@ TEST_CASE("the counters of this test count") {
 }
 
 TEST_CASE("score allocates nothing, locks nothing and throws nothing, from the first call on") {
-  for (const Kind kind : {Kind::dense, Kind::skeleton}) {
+  for (const Kind kind : kKinds) {
     CAPTURE(static_cast<int>(kind));
     const Fixture fixture(kind);
     REQUIRE(fixture.rows.size() == 40);
@@ -243,7 +250,7 @@ TEST_CASE("score makes no system call: a process that may make none survives it"
   const int caught = run_without_system_calls([] { return ::syscall(SYS_getppid) > 0; });
   CHECK(WIFSIGNALED(caught));
   CHECK(WTERMSIG(caught) == SIGSYS);
-  for (const Kind kind : {Kind::dense, Kind::skeleton}) {
+  for (const Kind kind : kKinds) {
     CAPTURE(static_cast<int>(kind));
     const Fixture fixture(kind);
     Session session(fixture.model);

@@ -70,6 +70,15 @@ const std::string& tiny_nibbles() {
   return text;
 }
 
+/// The same checkpoint with the mean of token vectors in place of the sketch.
+const std::string& tiny_mean() {
+  static const std::string text = [] {
+    const TempDir dir;
+    return kinglet::test::read_file(kinglet::test::write_mean_model(dir, kinglet::test::tiny_network(), 11));
+  }();
+  return text;
+}
+
 using Tensors = std::vector<std::vector<std::byte>>;
 
 /// A model rebuilt after `change`, with right lengths, offsets and checksums: what a forger would write.
@@ -554,6 +563,60 @@ TEST_CASE("8-bit weights of another panel, and -128 in 8-bit tensors, are refuse
       },
       tiny_skeleton());
   CHECK(!contains(verify_error(smallest), "holds"));
+}
+
+TEST_CASE("a token mean needs a vector a token and rows for it, and no sketch") {
+  Model::from_memory(Bytes(tiny_mean()).all(), "mean", {.verify = true});
+  const auto refused = [](const std::function<void(fbs::ModelT&)>& change,
+                          const std::string& model = tiny_mean()) {
+    return open_error(forged([&](fbs::ModelT& m, Tensors&) { change(m); }, model));
+  };
+  for (const uint32_t dimensions : {0U, 16'385U, ~0U}) {
+    CHECK(contains(refused([&](fbs::ModelT& m) { m.layout->token_mean->dimensions = dimensions; }),
+                   "token mean: expected 1 to 16384 dimensions"));
+  }
+  for (const uint32_t dimensions : {7U, 9U}) {
+    CHECK(contains(refused([&](fbs::ModelT& m) { m.layout->token_mean->dimensions = dimensions; }),
+                   "codebook: expected an f32 vector of " + std::to_string(dimensions) + " dimensions"));
+  }
+  for (const char* tensor : {"hidden2.bias", "hidden2.weights", "first_layer.rows"}) {
+    CAPTURE(tensor);
+    CHECK(
+        contains(refused([&](fbs::ModelT& m) { m.codebook = tensor; }), "codebook: expected an f32 vector"));
+  }
+  CHECK(contains(refused([](fbs::ModelT& m) { m.codebook = "nowhere"; }), "no tensor named 'nowhere'"));
+  for (const uint64_t first : {uint64_t{1'000'000}, ~uint64_t{0}}) {
+    CHECK(contains(refused([&](fbs::ModelT& m) { m.layout->token_mean->first_row = first; }),
+                   "token mean: its rows lie outside the tables"));
+  }
+  CHECK(contains(refused([](fbs::ModelT& m) { m.layout->sketch->depth = 2; }), "no sketch beside it"));
+  CHECK(contains(refused([](fbs::ModelT& m) { m.layout->sketch->width = 4; }), "no sketch beside it"));
+  CHECK(contains(refused([](fbs::ModelT& m) { m.layout->sketch->token_rows = "hidden2.bias"; }),
+                 "no sketch beside it"));
+  // Vectors where codes are expected, and the other way round: as an engine that knows no mean sees them.
+  CHECK(contains(refused([](fbs::ModelT& m) { m.layout->token_mean.reset(); }),
+                 "codebook: expected one u16 code a token and depth"));
+  const auto with_mean = [](fbs::ModelT& m) {
+    m.layout->token_mean = std::make_unique<fbs::TokenMeanT>();
+    m.layout->token_mean->dimensions = 2;
+    m.layout->sketch->depth = 0;
+    m.layout->sketch->width = 0;
+  };
+  CHECK(contains(refused(with_mean, tiny_model()), "codebook: expected an f32 vector of 2 dimensions"));
+  // A mean's weights are no counts.
+  const Bytes eight_bits = forged(
+      [](fbs::ModelT& m, Tensors& tensors) {
+        const size_t at = tensor_index(m, "codebook");
+        m.tensors[at]->type = fbs::ElementType::f32;
+        m.tensors[at]->shape[1] = m.tensors[at]->padded_columns = 2;
+        tensors[at].assign(m.tensors[at]->shape[0] * 8, std::byte{0});
+        m.layout->token_mean = std::make_unique<fbs::TokenMeanT>();
+        m.layout->token_mean->dimensions = 2;
+        m.layout->sketch->depth = 0;
+        m.layout->sketch->width = 0;
+      },
+      tiny_skeleton());
+  CHECK(contains(open_error(eight_bits), "token mean: 8-bit rows are for the sketch"));
 }
 
 TEST_CASE("token rows need one norm a tweet, one number a token, and rows that take weights") {

@@ -34,3 +34,14 @@ TEST_CASE("so is the signature of every model with folded layers") {
                    test::kSkeletonRequests, expected.signature);
   }
 }
+
+TEST_CASE("the signature of a token mean is the same on every instruction set, compiler and build") {
+  const kinglet::test::TempDir dir;
+  const std::filesystem::path path = kinglet::test::write_mean_signature_model(dir);
+  for (const auto isa : kinglet::kernels::built_isas()) {
+    if (!kinglet::kernels::supported(isa)) continue;
+    const uint64_t actual = kinglet::test::signature(kinglet::Model::open(path, {.isa = isa}));
+    CHECK_MESSAGE(actual == kinglet::test::kMeanSignature, kinglet::kernels::isa_name(isa)
+                                                               << ": " << std::hex << actual);
+  }
+}

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "kinglet/converter/convert.h"
+#include "kinglet/converter/token_vectors.h"
 
 #include "support/support.h"
 #include "synthetic/synthetic.h"
@@ -42,6 +43,32 @@ inline synthetic::NetworkOptions tiny_network() {
   network.width = 4;
   network.languages = 3;
   return network;
+}
+
+/// Invented vectors for the even tokens below `vocabulary`, of as many dimensions as the network's sketch has
+/// inputs, as `dir`/vectors: with them in place of the codebook the same checkpoint reads their mean.
+inline converter::ConvertOptions with_token_vectors(const TempDir& dir, const ModelSources& sources,
+                                                    const synthetic::NetworkOptions& network,
+                                                    uint32_t vocabulary) {
+  converter::TokenVectors vectors{{}, network.depth * network.width, {}};
+  for (uint32_t token = 0; token < vocabulary; token += 2) {
+    vectors.ids.push_back(token);
+    for (uint32_t d = 0; d < vectors.dimensions; ++d)
+      vectors.values.push_back(static_cast<float>((token * 37 + d * 11 + 5) % 97) / 32.0F - 1.5F);
+  }
+  converter::write_token_vectors(dir / "vectors", vectors);
+  converter::ConvertOptions options = sources.options();
+  options.codebook.clear();
+  options.vectors = dir / "vectors";
+  return options;
+}
+
+/// Converts an invented network that reads the mean of token vectors to `dir`/mean.kinglet.
+inline std::filesystem::path write_mean_model(const TempDir& dir, const synthetic::NetworkOptions& network,
+                                              uint32_t vocabulary) {
+  const ModelSources sources = write_model_sources(dir, network, vocabulary);
+  converter::convert(with_token_vectors(dir, sources, network, vocabulary), dir / "mean.kinglet");
+  return dir / "mean.kinglet";
 }
 
 /// Converts an invented network to `dir`/model.kinglet.

@@ -17,8 +17,8 @@ using namespace kinglet::train;
 namespace {
 
 /// The golden file's rows with its history values in the place of the encoder's.
-RowCache golden_cache(const std::filesystem::path& golden, const test::NpzFile& io, const Codebook& codebook,
-                      const test::TempDir& folder) {
+RowCache golden_cache(const std::filesystem::path& golden, const test::NpzFile& io,
+                      const TokenTable& codebook, const test::TempDir& folder) {
   formats::HistoryWriter writer(folder / "empty.kinglet");
   const std::vector<uint64_t> no_keys(size_t{1} << formats::history_segment_bits(0));
   writer.begin_counters(formats::HistoryPart::train, no_keys);
@@ -58,7 +58,7 @@ TEST_CASE("batches hold the inputs that the published program made of the same r
   const std::filesystem::path golden = shared / "golden";
   const test::NpzFile io(golden / "net_io.npz");
   const test::TempDir folder;
-  const Codebook codebook(golden / "subwords_bert.json", 20, 256);
+  const TokenTable codebook(golden / "subwords_bert.json", 20, 256);
   const RowCache cache = golden_cache(golden, io, codebook, folder);
   const std::vector<double> input = io.f64("input");
   REQUIRE(input.size() == cache.rows() * 6300);
@@ -92,7 +92,7 @@ TEST_CASE("batches hold the inputs that the published program made of the same r
 TEST_CASE("dropout takes its share of the inputs, scales the others, and is the same for the same stream") {
   const test::TempDir folder;
   test::write_file(folder / "codebook.json", R"({"7": [3]})");
-  const Codebook codebook(folder / "codebook.json", 1, 16);
+  const TokenTable codebook(folder / "codebook.json", 1, 16);
   const std::vector<uint32_t> tokens{7};
   CachedRow row;
   row.tokens = tokens;

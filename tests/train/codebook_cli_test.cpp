@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "kinglet/codebook/token_vectors.h"
+#include "kinglet/converter/token_vectors.h"
 #include "kinglet/converter/vocabulary.h"
 
 #include "formats/row_text.h"
@@ -107,7 +107,7 @@ TEST_CASE("codebook learn: vectors that are written give the codebook that was l
                                          dir / "vectors", "--parameters", dir / "hash"});
   CHECK(result.exit_code == 0);
   CHECK(result.err.empty());
-  CHECK(kinglet::codebook::read_token_vectors(dir / "vectors").tokens() == 20);
+  CHECK(kinglet::converter::read_token_vectors(dir / "vectors").tokens() == 20);
   CHECK(codebook({"fit", "--vectors", dir / "vectors", "-o", dir / "fitted.json"}).exit_code == 0);
   CHECK(read_file(dir / "fitted.json") == read_file(dir / "learned.json"));
   CHECK(names_in(dir) == std::set<std::string>{"rows", "learned.json", "vectors", "hash", "fitted.json"});

@@ -83,7 +83,8 @@ EmdeHash golden_hash(const NpzFile& golden, uint32_t depth, uint32_t width) {
 
 TEST_CASE("emde: the published program's fit and codes") {
   REQUIRE_SHARED(shared);
-  const TokenVectors vectors = read_token_vectors(shared / "golden" / "emde_embeddings.npy");
+  const TokenVectors vectors =
+      kinglet::converter::read_token_vectors(shared / "golden" / "emde_embeddings.npy");
   CHECK(vectors.tokens() == 3000);
   constexpr std::array<std::array<uint32_t, 2>, 3> kShapes{{{20, 256}, {7, 100}, {10, 1024}}};
   for (const auto& [depth, width] : kShapes) {
@@ -276,7 +277,7 @@ TEST_CASE("emde: parameters that are not a hash are refused") {
   broken = hash;
   broken.width = 70'000;
   CHECK(refusal(broken) == ": 'width': expected an integer of 1 to 65536");
-  write_token_vectors(path, random_vectors(3, 2, 1));
+  kinglet::converter::write_token_vectors(path, random_vectors(3, 2, 1));
   CHECK(error_of([&] { read_emde(path); }) ==
         path.string() + ": 'components': expected in the parameters of a codebook, but missing");
 }

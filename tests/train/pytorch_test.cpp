@@ -15,12 +15,12 @@
 #include "kinglet/kinglet.h"
 #include "kinglet/train/train.h"
 
-#include "codebook.h"
 #include "languages.h"
 #include "row_cache.h"
 #include "row_encoder.h"
 #include "support/process.h"
 #include "support/support.h"
+#include "token_table.h"
 #include "train/training_rows.h"
 
 namespace {
@@ -60,7 +60,7 @@ std::vector<StoredRequest> read_requests(const std::filesystem::path& rows,
   train::Languages languages;
   for (const auto& [name, row] : converter::read_languages(options.output / "languages.json"))
     languages.add(name);
-  const train::Codebook codebook(options.codebook, 4, 16);
+  const train::TokenTable codebook(options.codebook, 4, 16);
   train::RowEncoder encoder(codebook, languages);
   std::vector<StoredRequest> requests;
   formats::RowReader reader({rows});

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "kinglet/converter/convert.h"
 #include "kinglet/converter/tensors.h"
 #include "kinglet/converter/vocabulary.h"
 #include "kinglet/history/builder.h"
@@ -169,19 +170,35 @@ TEST_CASE("a checkpoint of another training, or a damaged one, is refused and le
   CHECK(same_results(folder / "whole", folder / "out"));
 }
 
+/// Puts token vectors of 10 dimensions, of which one is constant, in the place of the codebook.
+void use_vectors(const std::filesystem::path& folder, TrainOptions& options) {
+  std::string text;
+  for (unsigned token = 0; token < 2'000; ++token) {
+    if (token % 7 == 3) continue;
+    text += std::to_string(token) + " 0.5";
+    for (unsigned d = 1; d < 10; ++d) text += " " + std::to_string(token * (2 * d + 1) % 31) + "e-3";
+    text += "\n";
+  }
+  test::write_file(folder / "vectors", text);
+  options.codebook.clear();
+  options.vectors = folder / "vectors";
+}
+
 /// Largest difference of a logit between the network in training and the engine, over the validation rows.
 double engine_error(const FeatureSet& set) {
   const TempDir folder;
   write_training_data(folder.path());
   TrainOptions options = small_training(folder.path(), "out");
+  if (set.text == TextInput::token_mean) use_vectors(folder.path(), options);
   options.settings.feature_set = set;
   train::train(options);
   const formats::HistoryFile history(folder / "out/history.kinglet");
   train::Languages languages;
   for (const auto& [name, row] : converter::read_languages(folder / "out/languages.json"))
     languages.add(name);
-  const train::Codebook codebook(options.codebook, 4, 16);
-  train::RowEncoder encoder(codebook, languages);
+  const train::TokenTable tokens = options.vectors.empty() ? train::TokenTable(options.codebook, 4, 16)
+                                                           : train::TokenTable(options.vectors);
+  train::RowEncoder encoder(tokens, languages);
   train::RowCache cache(folder.path());
   Session session(Model::open(folder / "out/model.kinglet"));
   std::vector<Scores> scores;
@@ -192,8 +209,8 @@ double engine_error(const FeatureSet& set) {
   }
   cache.finish();
 
-  train::BatchMaker maker(codebook, set, {});
-  const train::NetworkShape shape{24, 64, maker.plain().size(), languages.rows()};
+  train::BatchMaker maker(tokens, set, {});
+  const train::NetworkShape shape{24, tokens.inputs(), maker.plain().size(), languages.rows()};
   train::Network network(shape, cache.rows());
   const TensorMap tensors = converter::read_checkpoint(folder / "out/weights.safetensors").tensors;
   train::from_state_dict(tensors, "w", network.layout(),
@@ -221,6 +238,47 @@ TEST_CASE("the engine's logits are the trainer's, whatever the features") {
   CHECK(engine_error(set) < 1e-4);
   set.sketch_norm = fbs::SketchNorm::tweet;
   CHECK(engine_error(set) < 1e-4);
+  set.sketch_norm = fbs::SketchNorm::row;
+  set.text = TextInput::token_mean;
+  CHECK(engine_error(set) < 1e-4);
+}
+
+TEST_CASE("the mean of token vectors in place of the sketch") {
+  const TempDir folder;
+  write_training_data(folder.path());
+  TrainOptions options = small_training(folder.path(), "whole");
+  use_vectors(folder.path(), options);
+  train::train(options);
+  const auto json = nlohmann::json::parse(read_file(folder / "whole/report.json"));
+  CHECK(json["training"]["text"] == "mean of 10");
+  CHECK(json["training"]["layout"] == "recsys2021-token_mean");
+  CHECK(weights(folder / "whole", "l1.weight").size() == 24 * (10 + 1180 + 60));
+
+  // What it wrote converts to the same model again.
+  converter::ConvertOptions convert;
+  convert.weights = folder / "whole/weights.safetensors";
+  convert.vectors = folder / "whole/token_vectors.safetensors";
+  convert.languages = folder / "whole/languages.json";
+  convert.strict = true;
+  converter::convert(convert, folder / "again.kinglet");
+  CHECK(read_file(folder / "again.kinglet") == read_file(folder / "whole/model.kinglet"));
+
+  options.output = folder / "stopped";
+  stop_half_way(options);
+  CHECK(train::train(options).resumed);
+  CHECK(same_results(folder / "whole", options.output));
+
+  options.output = folder / "refused";
+  options.settings.feature_set.sketch_norm = fbs::SketchNorm::tweet;
+  CHECK(error_of([&] { train::train(options); }).starts_with("--sketch-norm: "));
+  options = small_training(folder.path(), "refused");
+  options.vectors = folder / "vectors";
+  CHECK(error_of([&] { train::train(options); }).find("either a codebook or token vectors") !=
+        std::string::npos);
+  options.codebook.clear();
+  test::write_file(folder / "vectors", "5000 1\n6000 2\n");
+  CHECK(error_of([&] { train::train(options); }).find("vectors: knows none of the rows' ") !=
+        std::string::npos);
 }
 
 TEST_CASE("a feature group that is off leaves weights of zero") {

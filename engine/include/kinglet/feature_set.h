@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,10 @@
 
 namespace kinglet {
 
+/// What a network reads of a tweet's text: counts of the tokens' codes, or the mean of the tokens' vectors
+/// (the paper's ablation).
+enum class TextInput : uint8_t { sketch, token_mean };
+
 /// What a network reads beside flags and embeddings, and how: the paper's choice by default (spec section 3).
 /// The converter writes it into the model file, the trainer encodes its rows by it.
 struct FeatureSet {
@@ -16,15 +21,17 @@ struct FeatureSet {
   bool shown = false;        // kShownNumerics more: the train history's counters that the paper leaves out
   features::EncodingKind encoding = features::EncodingKind::fourier;
   fbs::SketchNorm sketch_norm = fbs::SketchNorm::row;
+  TextInput text = TextInput::sketch;
 
   /// Indices into numeric_names(), in the network's input order.
   std::vector<size_t> numerics() const;
   /// The first flag_count() of flag_names().
   size_t flag_count() const noexcept;
   features::Encoding numeric_encoding() const;
-  /// Inputs between the sketch and the embeddings.
+  /// Inputs between the text's and the embeddings.
   size_t plain_inputs() const;
-  /// The layout's name: "recsys2021", "recsys2021-communities-shown-log_steps-tweet_norm".
+  /// The layout's name: "recsys2021", "recsys2021-communities-shown-log_steps-tweet_norm",
+  /// "recsys2021-token_mean".
   std::string name() const;
 
   friend bool operator==(const FeatureSet&, const FeatureSet&) = default;

@@ -69,6 +69,15 @@ TEST_CASE("AArch64: so is that of every model with folded layers") {
   }
 }
 
+TEST_CASE("AArch64: the signature of a token mean of NEON is that of x86-64") {
+  const kinglet::test::TempDir dir;
+  const Lines lines = probe({kinglet::test::write_mean_signature_model(dir).string()});
+  if (lines.empty()) return;
+  std::ostringstream expected;
+  expected << std::hex << kinglet::test::kMeanSignature;
+  CHECK(lines == Lines{{"neon", {expected.str()}}});
+}
+
 TEST_CASE("AArch64: a full-size network has the bits of x86-64, scalar and NEON, and NEON is chosen") {
   for (const kinglet::test::PrecisionSignature& signature : kinglet::test::kSignatures) {
     const kinglet::test::TempDir dir;

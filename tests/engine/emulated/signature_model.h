@@ -20,6 +20,9 @@ inline std::string_view name_of(converter::Precision precision) {
   return converter::kPrecisionNames[static_cast<size_t>(precision)];
 }
 
+/// Of the same network with the mean of token vectors in place of the sketch, in fp32.
+inline constexpr uint64_t kMeanSignature = 0x8BDF'0E87'3304'DD05;
+
 /// Of models with hidden layers folded, frequent numbers in rows of their own; of the first requests alone.
 inline constexpr int kSkeletonRequests = 1'000;
 struct SkeletonSignature {
@@ -56,6 +59,10 @@ inline std::filesystem::path write_signature_model(const TempDir& dir, converter
 inline std::filesystem::path write_signature_model(const TempDir& dir, const SkeletonSignature& skeleton) {
   const SmallWorld world(dir, 200);
   return write_skeleton_model(dir, world, signature_network(70), 500, skeleton.precision, skeleton.layers);
+}
+
+inline std::filesystem::path write_mean_signature_model(const TempDir& dir) {
+  return write_mean_model(dir, signature_network(33), 500);
 }
 
 }  // namespace kinglet::test

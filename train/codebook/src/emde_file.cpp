@@ -80,8 +80,9 @@ EmdeHash read_emde(const std::filesystem::path& path) {
   if (projections == 0 || projections % kBitsPerCode != 0 || projections / kBitsPerCode > kMaxDepth)
     parameters.fail("components",
                     "expected 16 projections a depth, of 1 to " + std::to_string(kMaxDepth) + " depths");
-  if (dimensions == 0 || dimensions > kMaxDimensions)
-    parameters.fail("components", "expected 1 to " + std::to_string(kMaxDimensions) + " dimensions");
+  if (dimensions == 0 || dimensions > converter::kMaxVectorDimensions)
+    parameters.fail("components",
+                    "expected 1 to " + std::to_string(converter::kMaxVectorDimensions) + " dimensions");
   EmdeHash hash;
   hash.depth = static_cast<uint32_t>(projections / kBitsPerCode);
   hash.width = read_width(parameters);

@@ -122,6 +122,17 @@ void fit_standardisation(const TokenVectors& vectors, EmdeHash& hash) {
   fit_scale(vectors, hash);
 }
 
+TokenVectors standardised(TokenVectors vectors) {
+  EmdeHash hash;
+  fit_standardisation(vectors, hash);
+  for (size_t i = 0; i < vectors.values.size(); ++i) {
+    const size_t dimension = i % vectors.dimensions;
+    vectors.values[i] = static_cast<float>((static_cast<double>(vectors.values[i]) - hash.mean[dimension]) /
+                                           hash.scale[dimension]);
+  }
+  return vectors;
+}
+
 void fit_biases(const TokenVectors& vectors, const EmdeOptions& options, EmdeHash& hash,
                 const ProgressFn& progress) {
   const Projection projection(hash);

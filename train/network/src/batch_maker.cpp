@@ -1,7 +1,9 @@
 #include "batch_maker.h"
 
 #include <cmath>
+#include <numeric>
 
+#include "kinglet/features/token_mean.h"
 #include "kinglet/request.h"
 
 #include "parallel.h"
@@ -23,8 +25,8 @@ void drop_out(const InputDropout& dropout, Random& random, std::span<float> valu
 
 }  // namespace
 
-BatchMaker::BatchMaker(const Codebook& codebook, const FeatureSet& set, const FeatureGroups& groups)
-    : codebook_(codebook), plain_(set, groups), norm_(set.sketch_norm), text_(groups.text) {}
+BatchMaker::BatchMaker(const TokenTable& tokens, const FeatureSet& set, const FeatureGroups& groups)
+    : tokens_(tokens), plain_(set, groups), norm_(set.sketch_norm), text_(groups.text) {}
 
 void BatchMaker::normalise(SketchRow& row, size_t first, double squares) const {
   const auto scale = static_cast<float>(1 / std::sqrt(squares));
@@ -34,13 +36,13 @@ void BatchMaker::normalise(SketchRow& row, size_t first, double squares) const {
 void BatchMaker::sketch(std::span<const uint32_t> tokens, SketchRow& row) const {
   row.inputs.clear();
   row.values.clear();
-  row.places.resize(codebook_.width());
+  row.places.resize(tokens_.width());
   double all_squares = 0;
-  for (uint32_t d = 0; d < codebook_.depth(); ++d) {
-    const uint32_t first_input = d * codebook_.width();
+  for (uint32_t d = 0; d < tokens_.depth(); ++d) {
+    const uint32_t first_input = d * tokens_.width();
     const size_t first = row.inputs.size();
     for (const uint32_t token : tokens) {
-      const uint32_t input = codebook_.codes(token)[d];
+      const uint32_t input = tokens_.codes(token)[d];
       uint32_t& place = row.places[input - first_input];
       if (place == 0) {
         row.inputs.push_back(input);
@@ -57,7 +59,24 @@ void BatchMaker::sketch(std::span<const uint32_t> tokens, SketchRow& row) const 
     all_squares += squares;
     if (norm_ == fbs::SketchNorm::row) normalise(row, first, squares);
   }
-  if (norm_ == fbs::SketchNorm::tweet) normalise(row, 0, all_squares / codebook_.depth());
+  if (norm_ == fbs::SketchNorm::tweet) normalise(row, 0, all_squares / tokens_.depth());
+}
+
+void BatchMaker::token_mean(std::span<const uint32_t> tokens, SketchRow& row) const {
+  const size_t dimensions = tokens_.inputs();
+  row.inputs.resize(dimensions);
+  std::iota(row.inputs.begin(), row.inputs.end(), 0U);
+  row.values.resize(dimensions);
+  row.sums.resize(dimensions);
+  features::token_mean(tokens_.vector_table(), tokens, row.sums.data(), row.values.data());
+}
+
+void BatchMaker::text(std::span<const uint32_t> tokens, SketchRow& row) const {
+  if (tokens_.kind() == TextInput::token_mean) {
+    token_mean(tokens, row);
+  } else {
+    sketch(tokens, row);
+  }
 }
 
 void BatchMaker::fill(const RowCache& cache, std::span<const uint32_t> rows, const InputDropout& dropout,
@@ -67,7 +86,7 @@ void BatchMaker::fill(const RowCache& cache, std::span<const uint32_t> rows, con
   parallel_for(rows.size(), [&](size_t b) {
     const CachedRow row = cache.row(rows[b]);
     plain_.fill(row, batch.plain(b));
-    sketch(text_ ? row.tokens : std::span<const uint32_t>{}, sketches_[b]);
+    text(text_ ? row.tokens : std::span<const uint32_t>{}, sketches_[b]);
     if (dropout.share > 0) {
       Random random(dropout.seed, (dropout.stream << 20) + b);
       drop_out(dropout, random, {batch.plain(b), plain_.size()});

@@ -8,10 +8,10 @@
 #include "kinglet/train/settings.h"
 
 #include "batch.h"
-#include "codebook.h"
 #include "plain_inputs.h"
 #include "row_cache.h"
 #include "shape.h"
+#include "token_table.h"
 
 namespace kinglet::train {
 
@@ -26,8 +26,8 @@ struct InputDropout {
 /// Cached rows -> what the network takes. Not thread-safe; works on oneDNN's threads.
 class BatchMaker {
  public:
-  /// `codebook` must outlive the maker.
-  BatchMaker(const Codebook& codebook, const FeatureSet& set, const FeatureGroups& groups);
+  /// `tokens` must outlive the maker.
+  BatchMaker(const TokenTable& tokens, const FeatureSet& set, const FeatureGroups& groups);
 
   const PlainInputs& plain() const noexcept { return plain_; }
 
@@ -39,11 +39,15 @@ class BatchMaker {
     std::vector<uint32_t> inputs;
     std::vector<float> values;
     std::vector<uint32_t> places;  // by code within a depth: 1 + index in `inputs`; all 0 between depths
+    std::vector<double> sums;      // of vectors, by dimension
   };
+  /// A row's text: its sketch, or as many inputs as its tokens' vectors have dimensions.
+  void text(std::span<const uint32_t> tokens, SketchRow& row) const;
   void sketch(std::span<const uint32_t> tokens, SketchRow& row) const;
+  void token_mean(std::span<const uint32_t> tokens, SketchRow& row) const;
   void normalise(SketchRow& row, size_t first, double squares) const;
 
-  const Codebook& codebook_;
+  const TokenTable& tokens_;
   PlainInputs plain_;
   fbs::SketchNorm norm_;
   bool text_;

@@ -54,9 +54,9 @@ void for_each_row(const std::vector<std::filesystem::path>& inputs, std::string_
 
 class Maker {
  public:
-  Maker(const DatasetOptions& options, const Codebook& codebook, const std::filesystem::path& folder)
+  Maker(const DatasetOptions& options, const TokenTable& tokens, const std::filesystem::path& folder)
       : options_(options),
-        codebook_(codebook),
+        tokens_(tokens),
         folder_(folder),
         own_train_(folder / ".own-days.kinglet"),
         own_valid_(folder / ".own-chunks.kinglet") {}
@@ -67,7 +67,7 @@ class Maker {
     if (options_.history_periods > 0) count_periods();
     if (!options_.valid.empty()) count_chunks();
     const HistoryFile history(folder_ / "history.kinglet");
-    RowEncoder encoder(codebook_, dataset_.languages);
+    RowEncoder encoder(tokens_, dataset_.languages);
     encode_train(history, encoder);
     if (!options_.valid.empty()) encode_valid(history, encoder);
     dataset_.tokens = encoder.tokens();
@@ -165,16 +165,16 @@ class Maker {
     if (std::accumulate(positives.begin(), positives.end(), uint64_t{0}) == 0) {
       throw Error("no training row has a like, retweet, quote or reply: there is nothing to learn");
     }
-    if (options_.text && !codebook_.empty() && dataset_.tokens > 0 && dataset_.known_tokens == 0) {
+    if (options_.text && !tokens_.empty() && dataset_.tokens > 0 && dataset_.known_tokens == 0) {
       throw Error(
-          options_.codebook_file, "",
+          options_.token_file, "",
           "knows none of the rows' " + std::to_string(dataset_.tokens) +
               " tokens: it was made for another vocabulary (--features without text trains without it)");
     }
   }
 
   const DatasetOptions& options_;
-  const Codebook& codebook_;
+  const TokenTable& tokens_;
   std::filesystem::path folder_;
   TemporaryFile own_train_;
   TemporaryFile own_valid_;
@@ -186,9 +186,9 @@ class Maker {
 
 }  // namespace
 
-Dataset make_dataset(const DatasetOptions& options, const Codebook& codebook, const Languages& known,
+Dataset make_dataset(const DatasetOptions& options, const TokenTable& tokens, const Languages& known,
                      const std::filesystem::path& folder) {
-  return Maker(options, codebook, folder).run(known);
+  return Maker(options, tokens, folder).run(known);
 }
 
 }  // namespace kinglet::train

@@ -8,9 +8,9 @@
 #include "kinglet/formats/progress.h"
 #include "kinglet/history/builder.h"
 
-#include "codebook.h"
 #include "languages.h"
 #include "row_cache.h"
+#include "token_table.h"
 
 namespace kinglet::train {
 
@@ -21,8 +21,8 @@ struct DatasetOptions {
   uint64_t holdout_every = 10;
   uint32_t history_periods = 0;               // Settings::history_periods
   uint64_t memory_bytes = uint64_t{1} << 30;  // for the history's counters
-  bool text = true;                           // the sketch is used
-  std::string codebook_file;                  // for messages
+  bool text = true;                           // it is read
+  std::string token_file;                     // for messages: codebook or vectors
   ProgressFn progress;
 };
 
@@ -40,7 +40,7 @@ struct Dataset {
 /// Writes `folder`/history.kinglet, which covers all of both histories; the counters by part are temporary.
 /// `known` languages come first in the table, then new ones in bytewise order. Throws Error: unreadable rows,
 /// rows without labels, a single row, no reaction at all, a codebook that knows no token.
-Dataset make_dataset(const DatasetOptions& options, const Codebook& codebook, const Languages& known,
+Dataset make_dataset(const DatasetOptions& options, const TokenTable& tokens, const Languages& known,
                      const std::filesystem::path& folder);
 
 }  // namespace kinglet::train

@@ -6,9 +6,9 @@
 #include "kinglet/converter/tensors.h"
 #include "kinglet/train/settings.h"
 
-#include "codebook.h"
 #include "languages.h"
 #include "network.h"
+#include "token_table.h"
 
 namespace kinglet::train {
 

@@ -31,7 +31,7 @@ const CachedRow& RowEncoder::encode(const Row& row, const features::HistorySourc
   tokens_.clear();
   for (const uint32_t token : row.tokens.subspan(1, row.tokens.size() - 2)) {
     ++tokens_seen_;
-    if (codebook_.knows(token)) tokens_.push_back(token);
+    if (table_.knows(token)) tokens_.push_back(token);
   }
   tokens_known_ += tokens_.size();
   cached_.tokens = tokens_;

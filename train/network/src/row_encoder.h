@@ -8,9 +8,9 @@
 #include "kinglet/features/history_values.h"
 #include "kinglet/formats/row.h"
 
-#include "codebook.h"
 #include "languages.h"
 #include "row_cache.h"
+#include "token_table.h"
 
 namespace kinglet::train {
 
@@ -18,19 +18,18 @@ namespace kinglet::train {
 class RowEncoder {
  public:
   /// Both must outlive the encoder.
-  RowEncoder(const Codebook& codebook, const Languages& languages)
-      : codebook_(codebook), languages_(languages) {}
+  RowEncoder(const TokenTable& table, const Languages& languages) : table_(table), languages_(languages) {}
 
   /// Valid until the next call.
   const CachedRow& encode(const Row& row, const features::HistorySource& source);
 
-  /// Tokens seen so far, without the first and the last of each tweet, and how many of them the codebook
+  /// Tokens seen so far, without the first and the last of each tweet, and how many of them the table
   /// knows.
   uint64_t tokens() const noexcept { return tokens_seen_; }
   uint64_t known_tokens() const noexcept { return tokens_known_; }
 
  private:
-  const Codebook& codebook_;
+  const TokenTable& table_;
   const Languages& languages_;
   uint64_t tokens_seen_ = 0;
   uint64_t tokens_known_ = 0;

@@ -7,6 +7,7 @@
 #include <omp.h>
 
 #include "kinglet/converter/convert.h"
+#include "kinglet/converter/token_vectors.h"
 #include "kinglet/converter/vocabulary.h"
 #include "kinglet/formats/error.h"
 #include "kinglet/formats/file.h"
@@ -49,35 +50,51 @@ class Training {
  public:
   explicit Training(const TrainOptions& options) : options_(options), settings_(options.settings) {
     settings_.check();
+    check_text();
     if (settings_.threads == 0) settings_.threads = static_cast<uint32_t>(omp_get_num_procs());
     set_worker_count(settings_.threads);
   }
 
   TrainReport run() {
     std::filesystem::create_directories(options_.output);
-    const Codebook codebook(options_.codebook, settings_.depth, settings_.width);
+    const TokenTable tokens = options_.vectors.empty()
+                                  ? TokenTable(options_.codebook, settings_.depth, settings_.width)
+                                  : TokenTable(options_.vectors);
     const Languages known = known_languages(options_);
-    const Dataset dataset = make_dataset(dataset_options(), codebook, known, options_.output);
+    const Dataset dataset = make_dataset(dataset_options(), tokens, known, options_.output);
     dataset.languages.write(file("languages.json"));
     note_what_is_missing(dataset);
 
-    const NetworkShape shape{settings_.hidden, codebook.inputs(),
+    const NetworkShape shape{settings_.hidden, tokens.inputs(),
                              static_cast<uint32_t>(settings_.feature_set.plain_inputs()),
                              dataset.languages.rows()};
-    const Identity identity = make_identity(dataset, codebook);
+    const Identity identity = make_identity(dataset, tokens);
     report_.train_rows = dataset.train.rows();
     report_.valid_rows = dataset.valid.rows();
     report_.held_out_rows = dataset.history.info.held_out_rows;
     report_.languages = dataset.languages.names().size();
     converter::write_safetensors(file("weights.safetensors"),
-                                 trained(shape, known, dataset, codebook, identity));
-    convert(codebook);
+                                 trained(shape, known, dataset, tokens, identity));
+    convert(tokens);
     write_report(identity, dataset);
     std::filesystem::remove(file("checkpoint.kgl"));
     return std::move(report_);
   }
 
  private:
+  void check_text() {
+    if (options_.codebook.empty() == options_.vectors.empty())
+      throw Error("--codebook", "", "expected either a codebook or token vectors (--vectors)");
+    if (options_.vectors.empty()) return;
+    settings_.feature_set.text = TextInput::token_mean;
+    if (settings_.feature_set.sketch_norm != fbs::SketchNorm::row)
+      throw Error("--sketch-norm", "", "with the mean of token vectors there is no sketch to normalise");
+  }
+
+  const std::filesystem::path& token_file() const {
+    return options_.vectors.empty() ? options_.codebook : options_.vectors;
+  }
+
   std::filesystem::path file(const char* name) const { return options_.output / name; }
 
   DatasetOptions dataset_options() const {
@@ -88,18 +105,19 @@ class Training {
     dataset.history_periods = settings_.history_periods;
     dataset.memory_bytes = options_.memory_bytes;
     dataset.text = settings_.features.text;
-    dataset.codebook_file = options_.codebook.string();
+    dataset.token_file = token_file().string();
     dataset.progress = options_.progress;
     return dataset;
   }
 
-  Identity make_identity(const Dataset& dataset, const Codebook& codebook) const {
+  Identity make_identity(const Dataset& dataset, const TokenTable& tokens) const {
     Identity identity = settings_.described();
     const auto set = [&](const char* name, std::string value) {
       identity.emplace_back(name, std::move(value));
     };
-    set("codebook", fingerprint_of(options_.codebook));
-    set("sketch", fmt::format("{} x {}", codebook.depth(), codebook.width()));
+    const bool mean = tokens.kind() == TextInput::token_mean;
+    set(mean ? "token vectors" : "codebook", fingerprint_of(token_file()));
+    set(mean ? "text" : "sketch", tokens.described());
     set("initial weights", options_.initial ? fingerprint_of(*options_.initial) : "drawn");
     set("training rows", dataset.train.fingerprint());
     set("validation rows", dataset.valid.rows() > 0 ? dataset.valid.fingerprint() : "none");
@@ -115,19 +133,21 @@ class Training {
     if (!settings_.features.text || dataset.tokens == 0) return;
     const double known = static_cast<double>(dataset.known_tokens) / static_cast<double>(dataset.tokens);
     if (known < 0.5) {
-      report_.notes.push_back(fmt::format("the codebook knows {:.1f} % of the rows' tokens", 100 * known));
+      report_.notes.push_back(
+          fmt::format("the {} {:.1f} % of the rows' tokens",
+                      options_.vectors.empty() ? "codebook knows" : "token vectors are of", 100 * known));
     }
   }
 
   /// The final weights. Network and moments are gone when it returns.
   converter::TensorMap trained(const NetworkShape& shape, const Languages& known, const Dataset& dataset,
-                               const Codebook& codebook, const Identity& identity) {
+                               const TokenTable& tokens, const Identity& identity) {
     Network network(shape, settings_.batch);
     initialise(known, dataset, network);
     const TrainerOptions trainer_options{settings_, identity, file("checkpoint.kgl"),
                                          std::chrono::duration<double>(options_.checkpoint_seconds),
                                          options_.progress};
-    Trainer trainer(trainer_options, dataset, codebook, network);
+    Trainer trainer(trainer_options, dataset, tokens, network);
     report_.resumed = trainer.resume();
     trainer.run();
     for (size_t i = 0; i < trainer.passes().size(); ++i) {
@@ -155,13 +175,18 @@ class Training {
     switch_off(settings_, network);
   }
 
-  void convert(const Codebook& codebook) const {
+  void convert(const TokenTable& tokens) const {
     converter::ConvertOptions convert;
     convert.weights = file("weights.safetensors");
-    convert.codebook = options_.codebook;
     convert.languages = file("languages.json");
-    convert.depth = codebook.depth();
-    convert.width = codebook.width();
+    if (tokens.kind() == TextInput::token_mean) {
+      convert.vectors = file("token_vectors.safetensors");
+      converter::write_token_vectors(convert.vectors, tokens.vectors());
+    } else {
+      convert.codebook = options_.codebook;
+      convert.depth = tokens.depth();
+      convert.width = tokens.width();
+    }
     convert.features = settings_.feature_set;
     convert.strict = true;
     converter::convert(convert, file("model.kinglet"), options_.progress);

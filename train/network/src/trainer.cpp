@@ -18,13 +18,13 @@ constexpr uint64_t kDropoutStreams = uint64_t{1} << 42;  // away from those of w
 
 }  // namespace
 
-Trainer::Trainer(const TrainerOptions& options, const Dataset& dataset, const Codebook& codebook,
+Trainer::Trainer(const TrainerOptions& options, const Dataset& dataset, const TokenTable& tokens,
                  Network& network)
     : options_(options),
       dataset_(dataset),
       network_(network),
       optimiser_(network.parameters(), {.weight_decay = options.settings.weight_decay}),
-      maker_(codebook, options.settings.feature_set, options.settings.features),
+      maker_(tokens, options.settings.feature_set, options.settings.features),
       passes_(make_schedule(options.settings, dataset.train, dataset.valid)),
       train_weights_(weights_by_age()),
       saved_(std::chrono::steady_clock::now()) {}

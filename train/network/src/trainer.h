@@ -29,7 +29,7 @@ struct TrainerOptions {
 class Trainer {
  public:
   /// All must outlive the trainer. The network has its initial weights.
-  Trainer(const TrainerOptions& options, const Dataset& dataset, const Codebook& codebook, Network& network);
+  Trainer(const TrainerOptions& options, const Dataset& dataset, const TokenTable& tokens, Network& network);
 
   /// Takes up the checkpoint if there is one. Throws Error if it is damaged or of another training.
   bool resume();

@@ -37,14 +37,18 @@ struct CalibrationOptions {
 };
 
 struct ConvertOptions {
-  std::filesystem::path weights;    // torch.save's zip format, safetensors or npz
-  std::filesystem::path codebook;   // JSON: token id -> absolute codes; may be an empty object
+  std::filesystem::path weights;  // torch.save's zip format, safetensors or npz
+  /// JSON: token id -> absolute codes; may be an empty object.
+  std::filesystem::path codebook;
+  /// In place of the codebook: token vectors (read_token_vectors), whose mean the network reads in place of a
+  /// sketch. They are taken as they are.
+  std::filesystem::path vectors;
   std::filesystem::path languages;  // JSON or a pickled dict: hashed language -> row of language.weight
   /// Needed only where the codebook is empty (default 20 and 256); must agree with it and the weights
   /// otherwise.
   std::optional<uint32_t> depth;
   std::optional<uint32_t> width;
-  /// What the network was trained with; decides its input width.
+  /// What the network was trained with; decides its input width. `text` is what codebook or vectors say.
   FeatureSet features;
   Precision precision = Precision::fp32;
   CalibrationOptions calibration;
@@ -89,7 +93,8 @@ struct ConvertReport {
   uint32_t hidden = 0;
   uint32_t depth = 0;
   uint32_t width = 0;
-  uint64_t tokens_with_codes = 0;
+  uint32_t dimensions = 0;    // of the tokens' vectors, where their mean is read
+  uint64_t known_tokens = 0;  // with codes or a vector
   uint64_t languages = 0;
   uint64_t parameters = 0;
   uint64_t file_bytes = 0;

@@ -5,10 +5,12 @@
 #include <filesystem>
 #include <vector>
 
-#include "kinglet/codebook/token_vectors.h"
+#include "kinglet/converter/token_vectors.h"
 #include "kinglet/formats/progress.h"
 
 namespace kinglet::codebook {
+
+using converter::TokenVectors;
 
 /// Projections (bits) that make one code.
 inline constexpr size_t kBitsPerCode = 16;
@@ -43,6 +45,10 @@ struct EmdeHash {
   size_t dimensions() const noexcept { return mean.size(); }
   size_t projections() const noexcept { return depth * kBitsPerCode; }
 };
+
+/// The vectors with each dimension centred and divided by its population standard deviation, as fit_emde does
+/// it first; a constant one is only centred.
+TokenVectors standardised(TokenVectors vectors);
 
 /// Fits the hash. The same vectors and options give the same bits on every CPU. Takes tokens x 512 bytes
 /// beside its result. Throws Error on options out of range and on no vectors at all.

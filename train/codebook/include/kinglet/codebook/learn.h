@@ -4,10 +4,12 @@
 #include <filesystem>
 #include <vector>
 
-#include "kinglet/codebook/token_vectors.h"
+#include "kinglet/converter/token_vectors.h"
 #include "kinglet/formats/progress.h"
 
 namespace kinglet::codebook {
+
+using converter::TokenVectors;
 
 /// Only so many tokens of a tweet are looked at: as many as BERT takes.
 inline constexpr size_t kMaxTweetTokens = 512;

@@ -22,7 +22,7 @@ struct FeatureGroups {
   bool content = true;       // of the tweet: counts of hashtags and tokens, media, links, type, language
   bool calendar = true;      // the hour and the day of the month
   bool accounts = true;      // followers, following, ages, verified, engagee_follows_engager
-  bool text = true;          // the sketch
+  bool text = true;          // the sketch, or the mean of the token vectors
 
   friend bool operator==(const FeatureGroups&, const FeatureGroups&) = default;
 };
@@ -46,7 +46,7 @@ struct Settings {
   uint64_t seed = 0;
   uint32_t threads = 0;  // 0: one a CPU. The result does not depend on it
   FeatureGroups features;
-  FeatureSet feature_set;
+  FeatureSet feature_set;  // `text` is what the token table says
   /// 0: a training row sees the train history but its own day, and the valid history (spec section 2). Else
   /// the training days, from the first to the last, are cut into this many periods, and a row sees the train
   /// history of the periods before the one it was shown in, as when rows are scored, and nothing of the valid

@@ -14,7 +14,10 @@ namespace kinglet::train {
 struct TrainOptions {
   std::vector<std::filesystem::path> train;
   std::vector<std::filesystem::path> valid;  // may be empty: stage 1 alone
+  /// Either a codebook, whose codes the network reads as sketches, or token vectors
+  /// (converter::read_token_vectors), whose mean it reads instead.
   std::filesystem::path codebook;
+  std::filesystem::path vectors;
   std::filesystem::path output;  // a folder, made if it is missing
   Settings settings;
   /// Weights to start from, with the languages of their embedding rows (empty: languages.json beside them).
@@ -48,6 +51,7 @@ struct TrainReport {
 /// The whole of spec section 7: counts, encodes, trains, converts, measures. Writes into the output folder
 ///   history.kinglet    all of both histories, for scoring
 ///   languages.json     language -> embedding row
+///   token_vectors.safetensors  where a mean is read: the vectors as it is taken of, standardised
 ///   weights.safetensors  state dict of spec section 6
 ///   model.kinglet      the model file
 ///   report.json        settings, fingerprints, losses, metrics on the held-out validation rows

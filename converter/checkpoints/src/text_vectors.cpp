@@ -8,7 +8,7 @@
 #include "kinglet/formats/error.h"
 #include "kinglet/formats/row.h"
 
-namespace kinglet::codebook {
+namespace kinglet::converter {
 namespace {
 
 constexpr std::string_view kBlanks = " \t\r";
@@ -74,7 +74,8 @@ class TextReader {
       fail("expected a token id of at most " + std::to_string(RowLimits::token_id) + " first");
     size_t count = 0;
     for (auto number = words.next(); !number.empty(); number = words.next(), ++count) {
-      if (count == kMaxDimensions) fail("more than " + std::to_string(kMaxDimensions) + " numbers");
+      if (count == kMaxVectorDimensions)
+        fail("more than " + std::to_string(kMaxVectorDimensions) + " numbers");
       const auto value = parse<float>(number);
       if (!value || !std::isfinite(*value))
         fail("expected a finite number in place " + std::to_string(count + 1));
@@ -104,4 +105,4 @@ TokenVectors read_text_vectors(std::span<const std::byte> bytes, const std::stri
   return TextReader({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, name).read();
 }
 
-}  // namespace kinglet::codebook
+}  // namespace kinglet::converter

@@ -1,6 +1,6 @@
 // Token vectors from every format, and every way to be wrong.
 
-#include "kinglet/codebook/token_vectors.h"
+#include "kinglet/converter/token_vectors.h"
 
 #include <cmath>
 #include <cstring>
@@ -12,11 +12,8 @@
 #include "support/checkpoint_writer.h"
 #include "support/support.h"
 
-using namespace kinglet::codebook;
+using namespace kinglet::converter;
 using namespace kinglet::test;
-using kinglet::converter::ElementType;
-using kinglet::converter::Tensor;
-using kinglet::converter::TensorMap;
 
 namespace {
 
@@ -130,7 +127,7 @@ TEST_CASE("token vectors: text that is wrong") {
   CHECK(file.refusal("1\n") == "line 1: expected numbers behind the token id");
   CHECK(file.refusal("7 2 3\n5 1 1\n7 4 4\n") == "token 7 stands twice");
   std::string wide = "1";
-  for (size_t number = 0; number <= kMaxDimensions; ++number) wide += " 1";
+  for (size_t number = 0; number <= kMaxVectorDimensions; ++number) wide += " 1";
   CHECK(file.refusal(wide) == "line 1: more than 16384 numbers");
 }
 

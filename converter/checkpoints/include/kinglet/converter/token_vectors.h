@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace kinglet::codebook {
+namespace kinglet::converter {
 
 /// One vector a token, e.g. the input embeddings of a language model. Ids are ascending and distinct, at most
 /// RowLimits::token_id; values are finite. A plain value: its maker keeps values.size() = ids.size() x
@@ -24,7 +24,7 @@ struct TokenVectors {
 };
 
 /// The largest vectors that are accepted.
-inline constexpr size_t kMaxDimensions = 16'384;
+inline constexpr size_t kMaxVectorDimensions = 16'384;
 
 /// Reads token vectors by the file's content, never by its name:
 /// - npy: [tokens, dimensions] of a floating type; the row is the token's id;
@@ -38,7 +38,11 @@ inline constexpr size_t kMaxDimensions = 16'384;
 /// finite and on repeated ids among others.
 TokenVectors read_token_vectors(const std::filesystem::path& path, const std::string& tensor = {});
 
+/// The vectors by token id, [1 + the largest id][dimensions]; zeros for ids without one. Throws Error naming
+/// `file` on ids so sparse that the table would outweigh the vectors 16 times (+ 24 MiB).
+std::vector<float> vector_table(const TokenVectors& vectors, const std::string& file);
+
 /// Writes them as safetensors: "vectors" and "ids". Throws Error if the file cannot be written.
 void write_token_vectors(const std::filesystem::path& path, const TokenVectors& vectors);
 
-}  // namespace kinglet::codebook
+}  // namespace kinglet::converter

@@ -1,4 +1,4 @@
-#include "kinglet/codebook/token_vectors.h"
+#include "kinglet/converter/token_vectors.h"
 
 #include <algorithm>
 #include <cmath>
@@ -13,11 +13,8 @@
 
 #include "text_vectors.h"
 
-namespace kinglet::codebook {
+namespace kinglet::converter {
 namespace {
-
-using converter::ElementType;
-using converter::Tensor;
 
 constexpr const char* kIds = "ids";
 constexpr const char* kVectors = "vectors";
@@ -38,8 +35,8 @@ bool is_floating(ElementType type) {
 TokenVectors from_tensor(const Tensor& tensor, const std::string& name) {
   if (tensor.shape.size() != 2 || !is_floating(tensor.type))
     throw Error(name, "", "expected floats of shape [tokens, dimensions]");
-  if (tensor.shape[1] == 0 || tensor.shape[1] > kMaxDimensions)
-    throw Error(name, "", "expected 1 to " + std::to_string(kMaxDimensions) + " dimensions");
+  if (tensor.shape[1] == 0 || tensor.shape[1] > kMaxVectorDimensions)
+    throw Error(name, "", "expected 1 to " + std::to_string(kMaxVectorDimensions) + " dimensions");
   if (tensor.shape[0] > uint64_t{RowLimits::token_id} + 1)
     throw Error(name, "", "expected at most " + std::to_string(RowLimits::token_id + 1) + " tokens");
   TokenVectors vectors;
@@ -50,8 +47,8 @@ TokenVectors from_tensor(const Tensor& tensor, const std::string& name) {
   return vectors;
 }
 
-const converter::TensorMap::value_type& choose_tensor(const converter::TensorMap& tensors,
-                                                      const std::string& wanted, const std::string& file) {
+const TensorMap::value_type& choose_tensor(const TensorMap& tensors, const std::string& wanted,
+                                           const std::string& file) {
   if (!wanted.empty()) {
     const auto found = tensors.find(wanted);
     if (found == tensors.end()) throw Error(file, "", "no tensor named '" + wanted + "'");
@@ -84,7 +81,7 @@ std::vector<uint32_t> read_ids(const Tensor& tensor, uint64_t tokens, const std:
 
 TokenVectors from_checkpoint(std::span<const std::byte> bytes, const std::string& file,
                              const std::string& wanted) {
-  const converter::TensorMap tensors = converter::read_checkpoint(bytes, file).tensors;
+  const TensorMap tensors = read_checkpoint(bytes, file).tensors;
   const auto& [name, tensor] = choose_tensor(tensors, wanted, file);
   TokenVectors vectors = from_tensor(tensor, file + ": '" + name + "'");
   const auto ids = tensors.find(kIds);
@@ -94,8 +91,7 @@ TokenVectors from_checkpoint(std::span<const std::byte> bytes, const std::string
 }
 
 TokenVectors read_any(const formats::MappedFile& file, const std::string& tensor) {
-  if (converter::is_npy(file.bytes()))
-    return from_tensor(converter::read_npy(file.bytes(), file.path()), file.path());
+  if (is_npy(file.bytes())) return from_tensor(read_npy(file.bytes(), file.path()), file.path());
   if (is_text(file.bytes()) && !file.bytes().empty()) return read_text_vectors(file.bytes(), file.path());
   return from_checkpoint(file.bytes(), file.path(), tensor);
 }
@@ -141,6 +137,24 @@ TokenVectors read_token_vectors(const std::filesystem::path& path, const std::st
   return vectors;
 }
 
+std::vector<float> vector_table(const TokenVectors& vectors, const std::string& file) {
+  constexpr uint64_t kSparse = 16;
+  constexpr uint64_t kAlwaysAllowed = uint64_t{24} << 20;  // bytes
+  const uint64_t rows = vectors.ids.empty() ? 0 : uint64_t{vectors.ids.back()} + 1;
+  const uint64_t elements = rows * vectors.dimensions;  // at most 2^24 x 2^14
+  if (elements > vectors.values.size() * kSparse + kAlwaysAllowed / sizeof(float)) {
+    throw Error(file, "token " + std::to_string(vectors.ids.back()),
+                std::to_string(vectors.tokens()) + " vectors are too few for ids as large");
+  }
+  std::vector<float> table(elements);
+  for (size_t token = 0; token < vectors.tokens(); ++token) {
+    const std::span<const float> vector = vectors.vector(token);
+    std::copy(vector.begin(), vector.end(),
+              table.begin() + static_cast<std::ptrdiff_t>(vectors.ids[token] * uint64_t{vectors.dimensions}));
+  }
+  return table;
+}
+
 void write_token_vectors(const std::filesystem::path& path, const TokenVectors& vectors) {
   const uint64_t tokens = vectors.tokens();
   Tensor ids{ElementType::u32, {tokens}, std::vector<std::byte>(tokens * sizeof(uint32_t))};
@@ -149,7 +163,7 @@ void write_token_vectors(const std::filesystem::path& path, const TokenVectors& 
                 {tokens, vectors.dimensions},
                 std::vector<std::byte>(vectors.values.size() * sizeof(float))};
   std::memcpy(values.bytes.data(), vectors.values.data(), values.bytes.size());
-  converter::write_safetensors(path, {{kIds, std::move(ids)}, {kVectors, std::move(values)}});
+  write_safetensors(path, {{kIds, std::move(ids)}, {kVectors, std::move(values)}});
 }
 
-}  // namespace kinglet::codebook
+}  // namespace kinglet::converter
