@@ -248,7 +248,7 @@ TEST_CASE("the same inputs give the same bytes") {
 TEST_CASE("convert tells what a precision costs on the calibration rows") {
   const Inputs inputs;
   inputs.make_model_and_history();
-  for (const std::string precision : {"fp32", "bf16", "fp16", "int8", "mixed", "int4"}) {
+  for (const std::string precision : {"fp32", "bf16", "fp16", "int8", "mixed", "int3"}) {
     CAPTURE(precision);
     const ProcessResult text = invoke(with(inputs.calibrated("narrow", precision), {"--fold", "2"}));
     CAPTURE(text.err);

@@ -616,7 +616,7 @@ TEST_CASE("a token mean needs a vector a token and rows for it, and no sketch") 
         m.layout->sketch->width = 0;
       },
       tiny_skeleton());
-  CHECK(contains(open_error(eight_bits), "token mean: 8-bit rows are for the sketch"));
+  CHECK(contains(open_error(eight_bits), "token mean: rows of 8 and 4 bits are for sketch"));
 }
 
 TEST_CASE("token rows need one norm a tweet, one number a token, and rows that take weights") {
