@@ -181,7 +181,7 @@ TEST_CASE("a command line that is not understood exits with 2 and touches nothin
       {"history"},
       {"convert", "--weights", inputs.path("weights.safetensors")},
       with(inputs.convert("model"), {"--fast"}),
-      with(inputs.convert("model"), {"--precision", "int4"}),
+      with(inputs.convert("model"), {"--precision", "int3"}),
       with(inputs.convert("model"), {"--fold", "1"}),
       with(inputs.convert("model"), {"--frequent-bytes", "1M"}),
       with(inputs.convert("model"), {"--calibrate", inputs.path("valid")}),
@@ -248,7 +248,7 @@ TEST_CASE("the same inputs give the same bytes") {
 TEST_CASE("convert tells what a precision costs on the calibration rows") {
   const Inputs inputs;
   inputs.make_model_and_history();
-  for (const std::string precision : {"fp32", "bf16", "fp16", "int8", "mixed", "int3"}) {
+  for (const std::string precision : {"fp32", "bf16", "fp16", "int8", "mixed", "int4"}) {
     CAPTURE(precision);
     const ProcessResult text = invoke(with(inputs.calibrated("narrow", precision), {"--fold", "2"}));
     CAPTURE(text.err);
