@@ -10,7 +10,7 @@
 namespace kinglet::kernels {
 namespace {
 
-[[maybe_unused]] size_t list_flips(const float* flips, size_t width, RowTerm* terms) {
+inline size_t list_flips(const float* flips, size_t width, RowTerm* terms) {
   size_t count = 0;
   for (size_t o = 0; o < width; ++o) {
     terms[count] = {static_cast<uint32_t>(o), flips[o]};
@@ -19,7 +19,7 @@ namespace {
   return count;
 }
 
-[[maybe_unused]] size_t count_flips(const float* flips, size_t width, float factor, CountTerm* terms) {
+inline size_t count_flips(const float* flips, size_t width, float factor, CountTerm* terms) {
   constexpr float kRound = 0x1.8p23F;  // adding it leaves the integer in the low bits
   size_t count = 0;
   for (size_t o = 0; o < width; ++o) {
