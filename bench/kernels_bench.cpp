@@ -5,6 +5,9 @@
 //   kernel      GB/s of the kernel, by the weights and rows that it reads, median
 //   share       kernel / read
 //   best_*      the same of the fastest turn
+//   megabytes   what the kernel reads of weights or rows
+// gemv_*_denormal: all weights denormal, of f16 too. `clock` gives the CPU's clock as it runs now, in `ghz`:
+// what llvm-mca's cycles are to be read by (mca.py).
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
@@ -139,6 +142,7 @@ void in_turns(benchmark::State& state, size_t bytes, const std::function<void()>
   state.counters["share"] = kernel_rate / read_rate;
   state.counters["best_read"] = gigabytes / *std::min_element(read_seconds.begin(), read_seconds.end());
   state.counters["best_kernel"] = gigabytes / *std::min_element(kernel_seconds.begin(), kernel_seconds.end());
+  state.counters["megabytes"] = static_cast<double>(bytes) * 1e-6;
   state.SetBytesProcessed(static_cast<int64_t>(static_cast<size_t>(state.iterations()) * bytes));
 }
 
@@ -147,9 +151,8 @@ using Gemv = void(const T* panels, size_t panel, size_t inputs, size_t outputs, 
                   const float* bias, const Epilogue& epilogue, float* out);
 
 template <typename T>
-void gemv(benchmark::State& state, Gemv<T>* kernel) {
+void gemv_with(benchmark::State& state, Gemv<T>* kernel, const Numbers<T>& weights) {
   constexpr size_t kWeights = kInputs * kPadded;
-  const auto weights = make_rows<T>(kWeights);
   const Floats in = make_floats(kPadded);
   const Floats bias = make_floats(kPadded);
   const Floats out = make_floats(kPadded);
@@ -161,6 +164,37 @@ void gemv(benchmark::State& state, Gemv<T>* kernel) {
         benchmark::ClobberMemory();
       },
       [&] { benchmark::DoNotOptimize(streaming_read(weights.get(), kWeights)); });
+}
+
+template <typename T>
+void gemv(benchmark::State& state, Gemv<T>* kernel) {
+  gemv_with<T>(state, kernel, make_rows<T>(kInputs * kPadded));
+}
+
+/// Numbers whose exponent is that of denormals, whatever their type.
+template <typename T>
+Numbers<T> make_denormal(size_t count) {
+  Numbers<T> numbers = allocate<T>(count);
+  for (size_t i = 0; i < count; ++i) {
+    if constexpr (std::is_arithmetic_v<T>) {
+      numbers.get()[i] = static_cast<T>(1 + i % 17) * 1e-40F;
+    } else {
+      numbers.get()[i] = {static_cast<uint16_t>(1 + i % 17)};
+    }
+  }
+  return numbers;
+}
+
+void gemv_f32_denormal(benchmark::State& state, const KernelTable* table) {
+  gemv_with<float>(state, table->gemv_f32, make_denormal<float>(kInputs * kPadded));
+}
+
+void gemv_bf16_denormal(benchmark::State& state, const KernelTable* table) {
+  gemv_with<Bf16>(state, table->gemv_bf16, make_denormal<Bf16>(kInputs * kPadded));
+}
+
+void gemv_f16_denormal(benchmark::State& state, const KernelTable* table) {
+  gemv_with<F16>(state, table->gemv_f16, make_denormal<F16>(kInputs * kPadded));
 }
 
 void gemv_f32(benchmark::State& state, const KernelTable* table) {
@@ -263,6 +297,15 @@ template <typename T>
 using AddCountedRows = void(const T* rows, size_t stride, size_t width, const CountTerm* terms, size_t count,
                             size_t ahead, float scale, const float* output_scale, float* sum);
 
+/// The columns of a folded layer: as many units as are off their usual side, counts of up to kFlipUnits.
+void add_columns_s8(benchmark::State& state, const KernelTable* table) {
+  std::vector<CountTerm> terms;
+  for (const uint32_t row : active_rows()) terms.push_back({row, static_cast<int32_t>(1 + row % 1'023)});
+  add_rows<int8_t, kStride>(state, [&](const int8_t* rows, const auto&, const float* scale, float* sum) {
+    table->add_rows_s8(rows, kStride, kStride, terms.data(), terms.size(), 0, 0.2F, scale, sum);
+  });
+}
+
 /// A call a depth, as a sketch with one norm a depth needs it.
 template <typename T, size_t kElements>
 void add_counted_rows(benchmark::State& state, AddCountedRows<T>* kernel) {
@@ -287,17 +330,46 @@ void add_rows_s4(benchmark::State& state, const KernelTable* table) {
   add_counted_rows<uint8_t, kStride / 2>(state, table->add_rows_s4);
 }
 
+/// A chain of multiplications of 64-bit integers: three cycles each on every x86-64 CPU with AVX2.
+void clock_rate(benchmark::State& state) {
+  constexpr uint64_t kSteps = 100'000;
+  constexpr double kCycles = 3;
+  uint64_t value = 1;
+  std::vector<double> seconds;
+  while (state.KeepRunning()) {
+    seconds.push_back(seconds_of([&] {
+      for (uint64_t i = 0; i < kSteps; ++i) {
+        value *= 6'364'136'223'846'793'005U;
+        benchmark::DoNotOptimize(value);
+      }
+    }));
+    state.SetIterationTime(seconds.back());
+  }
+  const double fastest = *std::min_element(seconds.begin(), seconds.end());
+  state.counters["ghz"] = static_cast<double>(kSteps) * kCycles / fastest * 1e-9;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   using Run = void (*)(benchmark::State&, const KernelTable*);
   constexpr std::pair<const char*, Run> kBenchmarks[] = {
-      {"gemv_f32/1500x1504/", gemv_f32},        {"gemv_bf16/1500x1504/", gemv_bf16},
-      {"gemv_f16/1500x1504/", gemv_f16},        {"gemv_s8/1504x1504/", gemv_s8},
-      {"add_rows_f32/550x3008/", add_rows_f32}, {"add_rows_bf16/550x3008/", add_rows_bf16},
-      {"add_rows_f16/550x3008/", add_rows_f16}, {"add_rows_s16/550x3008/", add_rows_s16},
-      {"add_rows_s8/550x3008/", add_rows_s8},   {"add_rows_s4/550x3008/", add_rows_s4},
+      {"gemv_f32/1500x1504/", gemv_f32},
+      {"gemv_bf16/1500x1504/", gemv_bf16},
+      {"gemv_f16/1500x1504/", gemv_f16},
+      {"gemv_s8/1504x1504/", gemv_s8},
+      {"gemv_f32_denormal/1500x1504/", gemv_f32_denormal},
+      {"gemv_bf16_denormal/1500x1504/", gemv_bf16_denormal},
+      {"gemv_f16_denormal/1500x1504/", gemv_f16_denormal},
+      {"add_rows_f32/550x3008/", add_rows_f32},
+      {"add_rows_bf16/550x3008/", add_rows_bf16},
+      {"add_rows_f16/550x3008/", add_rows_f16},
+      {"add_rows_s16/550x3008/", add_rows_s16},
+      {"add_rows_s8/550x3008/", add_rows_s8},
+      {"add_rows_s4/550x3008/", add_rows_s4},
+      {"add_columns_s8/550x3008/", add_columns_s8},
   };
+  benchmark::RegisterBenchmark("clock", clock_rate)->Unit(benchmark::kMicrosecond)->UseManualTime();
   for (const Isa isa : kinglet::kernels::built_isas()) {
     if (!kinglet::kernels::supported(isa)) continue;
     const std::string name(kinglet::kernels::isa_name(isa));

@@ -146,11 +146,17 @@ KINGLET_INLINE void gemv_tile(const int8_t* panels, size_t inputs, size_t begin,
                               float scale, const float* output_scale, const int32_t* weight_sums,
                               const float* bias, const Epilogue& epilogue, float* out) {
   constexpr size_t kVectors = kWidePanel * kQuad / 64;  // of a panel, for one quad of inputs
-  __m512i low[kPanels][kVectors];
-  __m512i high[kPanels][kVectors];
-  for (size_t p = 0; p < kPanels; ++p) {
-    for (size_t v = 0; v < kVectors; ++v) low[p][v] = high[p][v] = _mm512_setzero_si512();
-  }
+  // Of the type that the instruction has for the compiler: where sums are __m512i, of 64-bit lanes, g++ 12
+  // copies each of them twice in every turn of the loop below (llvm-mca, Ice Lake: 18.5 cycles a turn in
+  // place of 5).
+  using Sums __attribute__((vector_size(64))) = int32_t;
+  const auto ints = [](Sums sums) { return reinterpret_cast<__m512i>(sums); };
+  const auto add_products = [](Sums sums, __m512i unsigned_bytes, __m512i bytes) {
+    return reinterpret_cast<Sums>(
+        _mm512_dpbusd_epi32(reinterpret_cast<__m512i>(sums), unsigned_bytes, bytes));
+  };
+  Sums low[kPanels][kVectors] = {};
+  Sums high[kPanels][kVectors] = {};
   for (size_t i = 0; i < inputs; i += kQuad) {
     const __m512i q_low = broadcast(in + 2 * i);
     const __m512i q_high = broadcast(in + 2 * i + kQuad);
@@ -158,8 +164,8 @@ KINGLET_INLINE void gemv_tile(const int8_t* panels, size_t inputs, size_t begin,
       const int8_t* weights = panels + (p * inputs + i) * kWidePanel;
       for (size_t v = 0; v < kVectors; ++v) {
         const __m512i w = _mm512_load_si512(weights + 64 * v);
-        low[p][v] = _mm512_dpbusd_epi32(low[p][v], q_low, w);
-        high[p][v] = _mm512_dpbusd_epi32(high[p][v], q_high, w);
+        low[p][v] = add_products(low[p][v], q_low, w);
+        high[p][v] = add_products(high[p][v], q_high, w);
       }
     }
   }
@@ -169,8 +175,8 @@ KINGLET_INLINE void gemv_tile(const int8_t* panels, size_t inputs, size_t begin,
     for (size_t v = 0; v < kVectors; ++v) {
       // The parts may leave 32 bits on the way; what is left of them at the end does not.
       const __m512i offset = _mm512_slli_epi32(_mm512_loadu_si512(weight_sums + first + 16 * v), 6);
-      const __m512i upper = _mm512_slli_epi32(_mm512_sub_epi32(high[p][v], offset), 7);
-      _mm512_store_si512(sums + 16 * v, _mm512_add_epi32(low[p][v], upper));
+      const __m512i upper = _mm512_slli_epi32(_mm512_sub_epi32(ints(high[p][v]), offset), 7);
+      _mm512_store_si512(sums + 16 * v, _mm512_add_epi32(ints(low[p][v]), upper));
     }
     S8::finish_panel(sums, first, scale, output_scale, bias, epilogue, out);
   }
