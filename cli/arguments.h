@@ -57,7 +57,7 @@ class Verb {
   /// `name`: "--long", "-s,--long", or a word for what stands without a name. The value's types: those at the
   /// end of arguments.cpp.
   template <typename T>
-  Option option(const std::string& name, T& value, const std::string& help);
+  Option option(const std::string& name, T& value, const std::string& help = {});
   /// --NAME alone.
   Option flag(const std::string& name, bool& value, const std::string& help);
   /// --NAME and --no-NAME; `value` stays empty where neither is given.
