@@ -27,7 +27,9 @@ target_compile_options(kinglet_options INTERFACE
   -ffp-contract=off -fno-math-errno -fno-trapping-math
   -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wcast-align -Woverloaded-virtual
   # g++ 12 reports string concatenation as overlapping copies (GCC bug 105651).
-  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
+  # Compiled together, every source is an included file, and g++ takes its unnamed namespace for a header's.
+  $<$<AND:$<BOOL:${CMAKE_UNITY_BUILD}>,$<CXX_COMPILER_ID:GNU>>:-Wno-subobject-linkage>)
 if(KINGLET_WERROR)
   target_compile_options(kinglet_options INTERFACE -Werror)
 endif()
