@@ -1,6 +1,5 @@
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -9,6 +8,7 @@
 #include "kinglet/latency/lines.h"
 #include "kinglet/latency/ranking.h"
 
+#include "arguments.h"
 #include "progress.h"
 #include "verbs.h"
 
@@ -174,37 +174,35 @@ void run(Arguments& arguments) {
 
 }  // namespace
 
-void add_bench(CLI::App& app) {
-  CLI::App* verb = app.add_subcommand("bench", "Measure how long this model takes for a row on this machine");
+void add_bench(Verb program) {
+  Verb verb = program.add_verb("bench", "Measure how long this model takes for a row on this machine");
   auto arguments = std::make_shared<Arguments>();
-  verb->add_option("--model", arguments->model, "Model file")->required();
-  verb->add_option("--history", arguments->history, "History file")->required();
-  verb->add_option("rows", arguments->rows, "Files, or folders of part-* files")->required();
-  verb->add_flag("--huge-pages", arguments->options.huge_pages,
-                 "Score from a copy of the model in huge pages, rather than from the mapped file");
-  verb->add_option("--isa", arguments->isa, "Instruction set: scalar, sse42, avx2, ... [the fastest here]");
-  verb->add_option("--rank", arguments->rank,
-                   "Also rank so many prepared tweets for one prepared reader at a time");
-  verb->add_option("--rounds", arguments->options.rounds, "How often all rows are gone through")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 1'000'000));
-  verb->add_option("--minimum-tokens", arguments->choice.minimum_tokens,
-                   "Only rows of at least so many tokens")
-      ->capture_default_str();
-  verb->add_flag("--different-tweets", arguments->choice.different_tweets,
-                 "Only the first row of each tweet");
-  verb->add_option("--max-rows", arguments->choice.maximum, "The first so many rows of these")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 1'000'000'000));
-  verb->add_option("--cold-rows", arguments->options.cold_rows, "How many rows are also measured cold")
-      ->capture_default_str();
-  verb->add_option("--loads", arguments->options.loads, "How often the model is opened for a first score")
-      ->capture_default_str();
-  verb->add_option("--repeat", arguments->options.repeats,
-                   "Also score the first row so often, in turns with a plain loop")
-      ->capture_default_str();
-  verb->add_flag("--json", arguments->json, "Report as JSON");
-  verb->callback([arguments] { run(*arguments); });
+  verb.option("--model", arguments->model, "Model file").required();
+  verb.option("--history", arguments->history, "History file").required();
+  verb.option("rows", arguments->rows, "Files, or folders of part-* files").required();
+  verb.flag("--huge-pages", arguments->options.huge_pages,
+            "Score from a copy of the model in huge pages, rather than from the mapped file");
+  verb.option("--isa", arguments->isa, "Instruction set: scalar, sse42, avx2, ... [the fastest here]");
+  verb.option("--rank", arguments->rank,
+              "Also rank so many prepared tweets for one prepared reader at a time");
+  verb.option("--rounds", arguments->options.rounds, "How often all rows are gone through")
+      .show_default()
+      .range(1, 1'000'000);
+  verb.option("--minimum-tokens", arguments->choice.minimum_tokens, "Only rows of at least so many tokens")
+      .show_default();
+  verb.flag("--different-tweets", arguments->choice.different_tweets, "Only the first row of each tweet");
+  verb.option("--max-rows", arguments->choice.maximum, "The first so many rows of these")
+      .show_default()
+      .range(1, 1'000'000'000);
+  verb.option("--cold-rows", arguments->options.cold_rows, "How many rows are also measured cold")
+      .show_default();
+  verb.option("--loads", arguments->options.loads, "How often the model is opened for a first score")
+      .show_default();
+  verb.option("--repeat", arguments->options.repeats,
+              "Also score the first row so often, in turns with a plain loop")
+      .show_default();
+  verb.flag("--json", arguments->json, "Report as JSON");
+  verb.action([arguments] { run(*arguments); });
 }
 
 }  // namespace kinglet::cli

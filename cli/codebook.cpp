@@ -3,7 +3,6 @@
 #include <memory>
 #include <optional>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -11,6 +10,7 @@
 #include "kinglet/codebook/emde.h"
 #include "kinglet/codebook/learn.h"
 
+#include "arguments.h"
 #include "progress.h"
 #include "verbs.h"
 
@@ -133,67 +133,61 @@ void run_learn(const LearnArguments& arguments) {
   }
 }
 
-void add_hash_options(CLI::App& verb, HashArguments& arguments) {
+void add_hash_options(Verb verb, HashArguments& arguments) {
   codebook::EmdeOptions& options = arguments.options;
-  verb.add_option("-o,--output", arguments.output, "Codebook to write: JSON, token id -> absolute codes")
-      ->required();
-  verb.add_option("--depth", options.depth, "Codes a token [20]")->check(CLI::Range(1U, codebook::kMaxDepth));
-  verb.add_option("--width", options.width, "Values a code [256]")
-      ->check(CLI::Range(1U, codebook::kMaxWidth));
-  const std::map<std::string, codebook::Bias> biases{{"median", codebook::Bias::median},
-                                                     {"quantile", codebook::Bias::quantile}};
-  verb.add_option("--bias", options.bias,
-                  "Where each projection is cut: median, or a random quantile [median]")
-      ->transform(CLI::CheckedTransformer(biases));
-  verb.add_option("--seed", options.seed, "Of every random number [0]");
-  verb.add_option("--parameters", arguments.parameters,
-                  "Also write the fitted hash (safetensors), to code later tokens with fit --reuse");
-  verb.add_flag("--json", arguments.json, "Report as JSON");
+  verb.option("-o,--output", arguments.output, "Codebook to write: JSON, token id -> absolute codes")
+      .required();
+  verb.option("--depth", options.depth, "Codes a token [20]").range(1U, codebook::kMaxDepth);
+  verb.option("--width", options.width, "Values a code [256]").range(1U, codebook::kMaxWidth);
+  verb.choice("--bias", options.bias,
+              {{"median", codebook::Bias::median}, {"quantile", codebook::Bias::quantile}},
+              "Where each projection is cut: median, or a random quantile [median]");
+  verb.option("--seed", options.seed, "Of every random number [0]");
+  verb.option("--parameters", arguments.parameters,
+              "Also write the fitted hash (safetensors), to code later tokens with fit --reuse");
+  verb.flag("--json", arguments.json, "Report as JSON");
 }
 
-void add_fit(CLI::App& group) {
-  CLI::App* verb = group.add_subcommand("fit", "Hash given token vectors into a codebook");
+void add_fit(Verb group) {
+  Verb verb = group.add_verb("fit", "Hash given token vectors into a codebook");
   auto arguments = std::make_shared<FitArguments>();
-  verb->add_option("--vectors", arguments->vectors,
-                   "Token vectors: npy, npz, safetensors, torch.save's zip or text")
-      ->required();
-  verb->add_option("--tensor", arguments->tensor, "The vectors' name, in a file of several tensors");
-  add_hash_options(*verb, arguments->hash);
-  CLI::Option* reuse = verb->add_option("--reuse", arguments->reuse,
-                                        "Code with the hash of an earlier --parameters; nothing is fitted");
+  verb.option("--vectors", arguments->vectors,
+              "Token vectors: npy, npz, safetensors, torch.save's zip or text")
+      .required();
+  verb.option("--tensor", arguments->tensor, "The vectors' name, in a file of several tensors");
+  add_hash_options(verb, arguments->hash);
+  const Option reuse = verb.option("--reuse", arguments->reuse,
+                                   "Code with the hash of an earlier --parameters; nothing is fitted");
   for (const char* fitted : {"--depth", "--width", "--bias", "--seed", "--parameters"})
-    reuse->excludes(fitted);
-  verb->callback([arguments] { run_fit(*arguments); });
+    reuse.excludes(fitted);
+  verb.action([arguments] { run_fit(*arguments); });
 }
 
-void add_learn(CLI::App& group) {
-  CLI::App* verb =
-      group.add_subcommand("learn", "Learn token vectors from the rows' own text, then hash them");
+void add_learn(Verb group) {
+  Verb verb = group.add_verb("learn", "Learn token vectors from the rows' own text, then hash them");
   auto arguments = std::make_shared<LearnArguments>();
   codebook::LearnOptions& options = arguments->options;
-  verb->add_option("rows", arguments->rows, "Files, or folders of part-* files")->required();
-  verb->add_option("--vectors-out", arguments->vectors_out, "Also write the token vectors (safetensors)");
-  verb->add_option("--dimensions", options.dimensions, "Of the token vectors [64]")
-      ->check(CLI::Range(1, 1'024));
-  verb->add_option("--window", options.window,
-                   "Neighbours stand at most so far apart; 0 takes all of a tweet [10]");
-  verb->add_option("--min-count", options.min_count, "Tokens that occur less often get no codes [5]");
-  verb->add_option("--shift", options.shift, "log(shift) is taken from each pair's PMI [1]")
-      ->check(CLI::Range(1.0, 1e6));
-  verb->add_option("--memory", options.memory_bytes, "Bound on memory, such as 512M [1G]")
-      ->transform(CLI::AsSizeValue(false))
-      ->check(CLI::Range(codebook::kMinLearnMemory, UINT64_MAX));
-  add_hash_options(*verb, arguments->hash);
-  verb->callback([arguments] { run_learn(*arguments); });
+  verb.option("rows", arguments->rows, "Files, or folders of part-* files").required();
+  verb.option("--vectors-out", arguments->vectors_out, "Also write the token vectors (safetensors)");
+  verb.option("--dimensions", options.dimensions, "Of the token vectors [64]").range(1, 1'024);
+  verb.option("--window", options.window,
+              "Neighbours stand at most so far apart; 0 takes all of a tweet [10]");
+  verb.option("--min-count", options.min_count, "Tokens that occur less often get no codes [5]");
+  verb.option("--shift", options.shift, "log(shift) is taken from each pair's PMI [1]").range(1.0, 1e6);
+  verb.option("--memory", options.memory_bytes, "Bound on memory, such as 512M [1G]")
+      .bytes()
+      .range(codebook::kMinLearnMemory, UINT64_MAX);
+  add_hash_options(verb, arguments->hash);
+  verb.action([arguments] { run_learn(*arguments); });
 }
 
 }  // namespace
 
-void add_codebook(CLI::App& app) {
-  CLI::App* group = app.add_subcommand("codebook", "The codes of tokens, of which sketches are made");
-  group->require_subcommand(1);
-  add_fit(*group);
-  add_learn(*group);
+void add_codebook(Verb program) {
+  Verb group = program.add_verb("codebook", "The codes of tokens, of which sketches are made");
+  group.require_verb();
+  add_fit(group);
+  add_learn(group);
 }
 
 }  // namespace kinglet::cli

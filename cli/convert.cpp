@@ -1,14 +1,13 @@
 #include "kinglet/converter/convert.h"
 
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "arguments.h"
 #include "calibration_report.h"
 #include "feature_set.h"
 #include "progress.h"
@@ -95,66 +94,62 @@ void run(const Arguments& arguments) {
   }
 }
 
-void add_precision(CLI::App& verb, converter::Precision& precision) {
-  std::map<std::string, converter::Precision> names;
+void add_precision(Verb verb, converter::Precision& precision) {
+  std::vector<std::pair<std::string, converter::Precision>> names;
   for (size_t i = 0; i < converter::kPrecisionNames.size(); ++i)
-    names.emplace(converter::kPrecisionNames[i], static_cast<converter::Precision>(i));
-  verb.add_option("--precision", precision,
-                  "What the model file's weights are stored as: fp32 (the default), bf16, fp16, int8, "
-                  "mixed (int8 rows, bf16 hidden layers) or int4 (int8, with 4-bit rows of the sketch)")
-      ->transform(CLI::CheckedTransformer(names))
-      ->option_text("fp32|bf16|fp16|int8|mixed|int4");
+    names.emplace_back(converter::kPrecisionNames[i], static_cast<converter::Precision>(i));
+  verb.choice("--precision", precision, names,
+              "What the model file's weights are stored as: fp32 (the default), bf16, fp16, int8, "
+              "mixed (int8 rows, bf16 hidden layers) or int4 (int8, with 4-bit rows of the sketch)")
+      .shown_as("fp32|bf16|fp16|int8|mixed|int4");
 }
 
 }  // namespace
 
-void add_convert(CLI::App& app) {
-  CLI::App* verb = app.add_subcommand(
+void add_convert(Verb program) {
+  Verb verb = program.add_verb(
       "convert",
       "Turn a trained checkpoint, a codebook (or token vectors) and a language table into a model file");
   auto arguments = std::make_shared<Arguments>();
   converter::ConvertOptions& options = arguments->options;
-  verb->add_option("--weights", options.weights, "Checkpoint: torch.save's zip format, safetensors or npz")
-      ->required();
-  CLI::Option_group* text = verb->add_option_group("Text", "What the network reads of a tweet's text");
-  text->add_option("--codebook", options.codebook, "JSON: token id -> absolute codes; {} for none");
-  text->add_option(
-      "--vectors", options.vectors,
-      "Token vectors whose mean it reads instead, as they are (train's token_vectors.safetensors)");
-  text->require_option(1);
-  verb->add_option("--languages", options.languages, "JSON or pickled dict: hashed language -> row")
-      ->required();
-  verb->add_option("-o,--output", arguments->output, "Model file to write")->required();
-  verb->add_option("--depth", options.depth, "Sketch depth where the codebook is empty [20]");
-  verb->add_option("--width", options.width, "Sketch width where the codebook is empty [256]");
-  verb->add_flag("--communities", options.features.communities,
-                 "The network has the community features (77 numeric, 16 flags)");
-  arguments->features.add_to(*verb);
-  add_precision(*verb, options.precision);
-  CLI::Option* rows = verb->add_option("--calibrate", options.calibration.rows,
-                                       "Rows like those to be scored: gives frequent numbers rows of their "
-                                       "own, and reports what the precision costs");
-  CLI::Option* history =
-      verb->add_option("--history", options.calibration.history, "The history that they are scored by");
-  rows->needs(history);
-  history->needs(rows);
-  verb->add_option("--calibrate-rows", options.calibration.maximum_rows, "How many of them to take [20000]")
-      ->needs(rows);
-  verb->add_option("--frequent-bytes", options.calibration.frequent_bytes,
-                   "Bytes for rows of frequent numbers [8M]")
-      ->transform(CLI::AsSizeValue(false))
-      ->needs(rows);
-  verb->add_option("--token-bytes", options.calibration.token_bytes,
-                   "Bytes for rows of frequent tokens, with --sketch-norm tweet [32M]")
-      ->transform(CLI::AsSizeValue(false))
-      ->needs(rows);
-  verb->add_option("--fold", options.folded_layers,
-                   "Hidden layers to fold into the first, 0 to 3 [what costs the rows least]")
-      ->check(CLI::Range(0, 3))
-      ->needs(rows);
-  verb->add_flag("--strict", options.strict, "Refuse tensors that the network does not use");
-  verb->add_flag("--json", arguments->json, "Report as JSON");
-  verb->callback([arguments] { run(*arguments); });
+  verb.option("--weights", options.weights, "Checkpoint: torch.save's zip format, safetensors or npz")
+      .required();
+  Verb text = verb.exactly_one("Text", "What the network reads of a tweet's text");
+  text.option("--codebook", options.codebook, "JSON: token id -> absolute codes; {} for none");
+  text.option("--vectors", options.vectors,
+              "Token vectors whose mean it reads instead, as they are (train's token_vectors.safetensors)");
+  verb.option("--languages", options.languages, "JSON or pickled dict: hashed language -> row").required();
+  verb.option("-o,--output", arguments->output, "Model file to write").required();
+  verb.option("--depth", options.depth, "Sketch depth where the codebook is empty [20]");
+  verb.option("--width", options.width, "Sketch width where the codebook is empty [256]");
+  verb.flag("--communities", options.features.communities,
+            "The network has the community features (77 numeric, 16 flags)");
+  arguments->features.add_to(verb);
+  add_precision(verb, options.precision);
+  const Option rows = verb.option("--calibrate", options.calibration.rows,
+                                  "Rows like those to be scored: gives frequent numbers rows of their "
+                                  "own, and reports what the precision costs");
+  const Option history =
+      verb.option("--history", options.calibration.history, "The history that they are scored by");
+  rows.needs(history);
+  history.needs(rows);
+  verb.option("--calibrate-rows", options.calibration.maximum_rows, "How many of them to take [20000]")
+      .needs(rows);
+  verb.option("--frequent-bytes", options.calibration.frequent_bytes,
+              "Bytes for rows of frequent numbers [8M]")
+      .bytes()
+      .needs(rows);
+  verb.option("--token-bytes", options.calibration.token_bytes,
+              "Bytes for rows of frequent tokens, with --sketch-norm tweet [32M]")
+      .bytes()
+      .needs(rows);
+  verb.option("--fold", options.folded_layers,
+              "Hidden layers to fold into the first, 0 to 3 [what costs the rows least]")
+      .range(0, 3)
+      .needs(rows);
+  verb.flag("--strict", options.strict, "Refuse tensors that the network does not use");
+  verb.flag("--json", arguments->json, "Report as JSON");
+  verb.action([arguments] { run(*arguments); });
 }
 
 }  // namespace kinglet::cli

@@ -1,13 +1,13 @@
 #include <memory>
 #include <optional>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "kinglet/metrics/popularity.h"
 #include "kinglet/metrics/report_json.h"
 #include "kinglet/metrics/scores_reader.h"
 
+#include "arguments.h"
 #include "progress.h"
 #include "verbs.h"
 
@@ -333,25 +333,24 @@ void run(const Arguments& arguments) {
 
 }  // namespace
 
-void add_evaluate(CLI::App& app) {
-  CLI::App* verb = app.add_subcommand("evaluate", "Average precision and relative cross entropy of scores");
+void add_evaluate(Verb program) {
+  Verb verb = program.add_verb("evaluate", "Average precision and relative cross entropy of scores");
   auto arguments = std::make_shared<Arguments>();
-  verb->add_option("--scores", arguments->scores, "CSV of kinglet score, or a folder of part-* files")
-      ->required();
-  verb->add_option("--rows", arguments->rows, "The rows that were scored, with labels, in the same order")
-      ->required();
-  verb->add_option("--truth", arguments->truth,
-                   "The true probabilities (kinglet simulate), in the scores' format");
-  verb->add_option("--baseline", arguments->baseline,
-                   "Other scores of the same rows: adds the difference to them and its 95 % interval");
-  verb->add_option("--popularity", arguments->popularity,
-                   "Training rows: compares with the smoothed reaction rate of the author in them");
-  verb->add_option("--bootstrap", arguments->bootstrap,
-                   "Replicates for 95 % intervals; 0 for none [0; 1000 with --baseline]")
-      ->check(CLI::Range(0, 1'000'000));
-  verb->add_option("--seed", arguments->seed, "Seed of the bootstrap [1]");
-  verb->add_flag("--json", arguments->json, "Report as JSON");
-  verb->callback([arguments] { run(*arguments); });
+  verb.option("--scores", arguments->scores, "CSV of kinglet score, or a folder of part-* files").required();
+  verb.option("--rows", arguments->rows, "The rows that were scored, with labels, in the same order")
+      .required();
+  verb.option("--truth", arguments->truth,
+              "The true probabilities (kinglet simulate), in the scores' format");
+  verb.option("--baseline", arguments->baseline,
+              "Other scores of the same rows: adds the difference to them and its 95 % interval");
+  verb.option("--popularity", arguments->popularity,
+              "Training rows: compares with the smoothed reaction rate of the author in them");
+  verb.option("--bootstrap", arguments->bootstrap,
+              "Replicates for 95 % intervals; 0 for none [0; 1000 with --baseline]")
+      .range(0, 1'000'000);
+  verb.option("--seed", arguments->seed, "Seed of the bootstrap [1]");
+  verb.flag("--json", arguments->json, "Report as JSON");
+  verb.action([arguments] { run(*arguments); });
 }
 
 }  // namespace kinglet::cli

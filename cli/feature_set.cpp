@@ -2,19 +2,14 @@
 
 namespace kinglet::cli {
 
-void add_switch(CLI::App& verb, const std::string& name, std::optional<bool>& value,
-                const std::string& help) {
-  verb.add_flag_function(
-      "--" + name + ",!--no-" + name, [&value](int64_t count) { value = count > 0; }, help);
-}
-
-void FeatureSetArguments::add_to(CLI::App& verb) {
-  add_switch(verb, "shown-counters", shown,
-             "Read the train history's tweet counters and rows without a reaction too (8 numeric features)");
-  verb.add_option("--encoding", encoding, "Of numbers: fourier (the paper's), or log_steps of log2(1 + x)")
-      ->check(CLI::IsMember({"fourier", "log_steps"}));
-  verb.add_option("--sketch-norm", sketch_norm, "Normalise each depth row (the paper's), or the whole tweet")
-      ->check(CLI::IsMember({"row", "tweet"}));
+void FeatureSetArguments::add_to(Verb verb) {
+  verb.flag_or_not(
+      "shown-counters", shown,
+      "Read the train history's tweet counters and rows without a reaction too (8 numeric features)");
+  verb.option("--encoding", encoding, "Of numbers: fourier (the paper's), or log_steps of log2(1 + x)")
+      .one_of({"fourier", "log_steps"});
+  verb.option("--sketch-norm", sketch_norm, "Normalise each depth row (the paper's), or the whole tweet")
+      .one_of({"row", "tweet"});
 }
 
 void FeatureSetArguments::apply(FeatureSet& set) const {

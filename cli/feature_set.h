@@ -3,14 +3,11 @@
 #include <optional>
 #include <string>
 
-#include <CLI/CLI.hpp>
-
 #include "kinglet/feature_set.h"
 
-namespace kinglet::cli {
+#include "arguments.h"
 
-/// Adds --NAME and --no-NAME; `value` stays empty where neither is given (CLI11 sets optional flags always).
-void add_switch(CLI::App& verb, const std::string& name, std::optional<bool>& value, const std::string& help);
+namespace kinglet::cli {
 
 /// The options that name a FeatureSet; what is not given keeps the value it had.
 struct FeatureSetArguments {
@@ -18,7 +15,7 @@ struct FeatureSetArguments {
   std::optional<std::string> encoding;
   std::optional<std::string> sketch_norm;
 
-  void add_to(CLI::App& verb);
+  void add_to(Verb verb);
   void apply(FeatureSet& set) const;
 };
 

@@ -1,12 +1,12 @@
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <sys/resource.h>
 
 #include "kinglet/history/builder.h"
 
+#include "arguments.h"
 #include "progress.h"
 #include "verbs.h"
 
@@ -83,25 +83,23 @@ void run(const Arguments& arguments) {
 
 }  // namespace
 
-void add_history(CLI::App& app) {
-  CLI::App* group = app.add_subcommand("history", "The counters of past reactions");
-  group->require_subcommand(1);
-  CLI::App* verb =
-      group->add_subcommand("build", "Count the reactions in rows with labels into a history file");
+void add_history(Verb program) {
+  Verb group = program.add_verb("history", "The counters of past reactions");
+  group.require_verb();
+  Verb verb = group.add_verb("build", "Count the reactions in rows with labels into a history file");
   auto arguments = std::make_shared<Arguments>();
   history::BuildOptions& options = arguments->options;
-  verb->add_option("--train", arguments->train, "Training rows: files, or folders of part-* files")
-      ->required();
-  verb->add_option("--valid", arguments->valid, "Validation rows: files, or folders of part-* files");
-  verb->add_option("--holdout-every", options.holdout_every,
-                   "Hold out every Nth validation row, from the first on; 0 holds out none [10]");
-  verb->add_option("--memory", options.memory_bytes,
-                   "Bound on memory, such as 512M; what does not fit spills to disk [1G]")
-      ->transform(CLI::AsSizeValue(false))
-      ->check(CLI::Range(history::kMinMemory, UINT64_MAX));
-  verb->add_option("-o,--output", arguments->output, "History file to write")->required();
-  verb->add_flag("--json", arguments->json, "Report as JSON");
-  verb->callback([arguments] { run(*arguments); });
+  verb.option("--train", arguments->train, "Training rows: files, or folders of part-* files").required();
+  verb.option("--valid", arguments->valid, "Validation rows: files, or folders of part-* files");
+  verb.option("--holdout-every", options.holdout_every,
+              "Hold out every Nth validation row, from the first on; 0 holds out none [10]");
+  verb.option("--memory", options.memory_bytes,
+              "Bound on memory, such as 512M; what does not fit spills to disk [1G]")
+      .bytes()
+      .range(history::kMinMemory, UINT64_MAX);
+  verb.option("-o,--output", arguments->output, "History file to write").required();
+  verb.flag("--json", arguments->json, "Report as JSON");
+  verb.action([arguments] { run(*arguments); });
 }
 
 }  // namespace kinglet::cli

@@ -1,12 +1,12 @@
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "kinglet/formats/model_file.h"
 
+#include "arguments.h"
 #include "verbs.h"
 
 namespace kinglet::cli {
@@ -178,12 +178,12 @@ void run(const Arguments& arguments) {
 
 }  // namespace
 
-void add_inspect(CLI::App& app) {
-  CLI::App* verb = app.add_subcommand("inspect", "Show what a model file holds");
+void add_inspect(Verb program) {
+  Verb verb = program.add_verb("inspect", "Show what a model file holds");
   auto arguments = std::make_shared<Arguments>();
-  verb->add_option("model", arguments->model, "Model file")->required();
-  verb->add_flag("--json", arguments->json, "Report as JSON");
-  verb->callback([arguments] { run(*arguments); });
+  verb.option("model", arguments->model, "Model file").required();
+  verb.flag("--json", arguments->json, "Report as JSON");
+  verb.action([arguments] { run(*arguments); });
 }
 
 }  // namespace kinglet::cli

@@ -2,10 +2,9 @@
 #include <cstdio>
 #include <exception>
 
-#include <CLI/CLI.hpp>
-
 #include "kinglet/formats/error.h"
 
+#include "arguments.h"
 #include "progress.h"
 #include "verbs.h"
 
@@ -22,31 +21,30 @@ int fail(const char* message) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app("Predicts whether a reader will like, retweet, quote or reply to a tweet.", "kinglet");
-  app.set_version_flag("--version", "kinglet " KINGLET_VERSION);
-  app.require_subcommand(1);
-  kinglet::cli::add_convert(app);
-  kinglet::cli::add_inspect(app);
-  kinglet::cli::add_verify(app);
-  kinglet::cli::add_history(app);
-  kinglet::cli::add_features(app);
-  kinglet::cli::add_score(app);
-  kinglet::cli::add_bench(app);
-  kinglet::cli::add_evaluate(app);
-  kinglet::cli::add_simulate(app);
+  using namespace kinglet::cli;
+  Program program("kinglet", "Predicts whether a reader will like, retweet, quote or reply to a tweet.",
+                  "kinglet " KINGLET_VERSION);
+  Verb verbs = program.verb();
+  verbs.require_verb();
+  add_convert(verbs);
+  add_inspect(verbs);
+  add_verify(verbs);
+  add_history(verbs);
+  add_features(verbs);
+  add_score(verbs);
+  add_bench(verbs);
+  add_evaluate(verbs);
+  add_simulate(verbs);
 #ifdef KINGLET_TRAIN
-  kinglet::cli::add_codebook(app);
-  kinglet::cli::add_train(app);
+  add_codebook(verbs);
+  add_train(verbs);
 #endif
   try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kUsage;
+    return program.run(argc, argv) ? 0 : kUsage;
   } catch (const kinglet::Interrupted& error) {
     fail(error.what());
-    return kSignal + kinglet::cli::interruption();
+    return kSignal + interruption();
   }
-  return 0;
 }
 
 }  // namespace

@@ -2,11 +2,11 @@
 #include <memory>
 #include <optional>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "kinglet/kinglet.h"
 
+#include "arguments.h"
 #include "progress.h"
 #include "verbs.h"
 
@@ -95,15 +95,14 @@ void run(const Arguments& arguments) {
 
 }  // namespace
 
-void add_score(CLI::App& app) {
-  CLI::App* verb =
-      app.add_subcommand("score", "Write the four probabilities of every row, as CSV in row order");
+void add_score(Verb program) {
+  Verb verb = program.add_verb("score", "Write the four probabilities of every row, as CSV in row order");
   auto arguments = std::make_shared<Arguments>();
-  verb->add_option("--model", arguments->model, "Model file (kinglet convert)")->required();
-  verb->add_option("--history", arguments->history, "History file (kinglet history build)")->required();
-  verb->add_option("rows", arguments->rows, "Files, or folders of part-* files")->required();
-  verb->add_option("-o,--output", arguments->output, "CSV file to write [standard output]");
-  verb->callback([arguments] { run(*arguments); });
+  verb.option("--model", arguments->model, "Model file (kinglet convert)").required();
+  verb.option("--history", arguments->history, "History file (kinglet history build)").required();
+  verb.option("rows", arguments->rows, "Files, or folders of part-* files").required();
+  verb.option("-o,--output", arguments->output, "CSV file to write [standard output]");
+  verb.action([arguments] { run(*arguments); });
 }
 
 }  // namespace kinglet::cli

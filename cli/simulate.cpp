@@ -2,12 +2,12 @@
 
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "kinglet/metrics/report_json.h"
 
+#include "arguments.h"
 #include "progress.h"
 #include "verbs.h"
 
@@ -86,24 +86,23 @@ void run(const Arguments& arguments) {
 
 }  // namespace
 
-void add_simulate(CLI::App& app) {
-  CLI::App* verb =
-      app.add_subcommand("simulate", "Write rows of an invented world, and their true probabilities");
+void add_simulate(Verb program) {
+  Verb verb = program.add_verb("simulate", "Write rows of an invented world, and their true probabilities");
   auto arguments = std::make_shared<Arguments>();
   simulate::SimulateOptions& options = arguments->options;
   simulate::WorldOptions& world = options.world;
-  verb->add_option("--rows", world.rows, "Rows in all")->required();
-  verb->add_option("--days", world.days, "Days in all [28]");
-  verb->add_option("--valid-days", world.valid_days, "The last days, written to valid/ [2]");
-  verb->add_option("--seed", world.seed, "The same seed gives the same bytes [1]");
-  verb->add_option("--readers", world.readers, "Users; 0 for a twentieth of the rows [0]");
-  verb->add_option("--authors", world.authors, "Users who also write; 0 for a fiftieth of the rows [0]");
-  verb->add_option("--languages", world.languages, "Languages [66]");
-  verb->add_option("--vocabulary", world.vocabulary, "Token ids are below it [119547]");
-  verb->add_option("--part-rows", options.part_rows, "Rows of a part file, at most [250000]");
-  verb->add_option("-o,--output", arguments->output, "Folder to write: train/, valid/, truth/")->required();
-  verb->add_flag("--json", arguments->json, "Report as JSON");
-  verb->callback([arguments] { run(*arguments); });
+  verb.option("--rows", world.rows, "Rows in all").required();
+  verb.option("--days", world.days, "Days in all [28]");
+  verb.option("--valid-days", world.valid_days, "The last days, written to valid/ [2]");
+  verb.option("--seed", world.seed, "The same seed gives the same bytes [1]");
+  verb.option("--readers", world.readers, "Users; 0 for a twentieth of the rows [0]");
+  verb.option("--authors", world.authors, "Users who also write; 0 for a fiftieth of the rows [0]");
+  verb.option("--languages", world.languages, "Languages [66]");
+  verb.option("--vocabulary", world.vocabulary, "Token ids are below it [119547]");
+  verb.option("--part-rows", options.part_rows, "Rows of a part file, at most [250000]");
+  verb.option("-o,--output", arguments->output, "Folder to write: train/, valid/, truth/").required();
+  verb.flag("--json", arguments->json, "Report as JSON");
+  verb.action([arguments] { run(*arguments); });
 }
 
 }  // namespace kinglet::cli

@@ -3,9 +3,9 @@
 #include <memory>
 #include <optional>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "arguments.h"
 #include "feature_set.h"
 #include "progress.h"
 #include "verbs.h"
@@ -102,68 +102,61 @@ void run(const Arguments& arguments) {
   print(report, options.output);
 }
 
-void add_settings(CLI::App& verb, Arguments& arguments) {
-  verb.add_option("--preset", arguments.preset, "Defaults of the options below [paper]")
-      ->check(CLI::IsMember({"paper", "small"}));
-  verb.add_option("--hidden", arguments.hidden, "Hidden size");
-  verb.add_option("--depth", arguments.depth, "Sketch depth where the codebook is empty");
-  verb.add_option("--width", arguments.width, "Sketch width");
-  verb.add_option("--batch", arguments.batch, "Rows a batch");
-  verb.add_option("--epochs", arguments.epochs, "Epochs of stage 1, over the training rows");
-  verb.add_option("--valid-epochs", arguments.valid_epochs, "Epochs of stage 2, over the validation rows");
-  verb.add_option("--rate", arguments.rate, "Learning rate at each stage's start");
-  verb.add_option("--weight-decay", arguments.weight_decay, "AdamW's weight decay");
-  verb.add_option("--schedule", arguments.schedule, "Linear decay (paper), or by day and epoch (program)")
-      ->check(CLI::IsMember({"paper", "program"}));
-  verb.add_option("--holdout-every", arguments.holdout_every,
-                  "Hold out every Nth validation row; 0 for none");
-  verb.add_option("--seed", arguments.seed, "Seed of initial weights and row order");
-  verb.add_option("--threads", arguments.threads, "Threads; 0: one a CPU");
-  verb.add_option("--features", arguments.features, "Feature groups in use, separated by commas")
-      ->delimiter(',')
-      ->check(CLI::IsMember({"interactions", "similar", "content", "calendar", "accounts", "text"}));
+void add_settings(Verb verb, Arguments& arguments) {
+  verb.option("--preset", arguments.preset, "Defaults of the options below [paper]")
+      .one_of({"paper", "small"});
+  verb.option("--hidden", arguments.hidden, "Hidden size");
+  verb.option("--depth", arguments.depth, "Sketch depth where the codebook is empty");
+  verb.option("--width", arguments.width, "Sketch width");
+  verb.option("--batch", arguments.batch, "Rows a batch");
+  verb.option("--epochs", arguments.epochs, "Epochs of stage 1, over the training rows");
+  verb.option("--valid-epochs", arguments.valid_epochs, "Epochs of stage 2, over the validation rows");
+  verb.option("--rate", arguments.rate, "Learning rate at each stage's start");
+  verb.option("--weight-decay", arguments.weight_decay, "AdamW's weight decay");
+  verb.option("--schedule", arguments.schedule, "Linear decay (paper), or by day and epoch (program)")
+      .one_of({"paper", "program"});
+  verb.option("--holdout-every", arguments.holdout_every, "Hold out every Nth validation row; 0 for none");
+  verb.option("--seed", arguments.seed, "Seed of initial weights and row order");
+  verb.option("--threads", arguments.threads, "Threads; 0: one a CPU");
+  verb.option("--features", arguments.features, "Feature groups in use, separated by commas")
+      .separated_by(',')
+      .one_of({"interactions", "similar", "content", "calendar", "accounts", "text"});
   arguments.feature_set.add_to(verb);
-  verb.add_option(
+  verb.option(
       "--history-periods", arguments.history_periods,
       "Training rows see only earlier ones of so many periods; 0: all days but their own (the paper's)");
-  verb.add_option("--input-dropout", arguments.input_dropout, "Share of the inputs each training row loses");
-  verb.add_option("--half-life", arguments.half_life,
-                  "Share of newer training rows at which a row's weight halves; 0: all count alike");
-  add_switch(verb, "base-rate-bias", arguments.base_rate_bias,
-             "Start output biases at the reactions' log-odds");
-  verb.add_option("--output-scale", arguments.output_scale, "Factor on the output layer's initial weights");
+  verb.option("--input-dropout", arguments.input_dropout, "Share of the inputs each training row loses");
+  verb.option("--half-life", arguments.half_life,
+              "Share of newer training rows at which a row's weight halves; 0: all count alike");
+  verb.flag_or_not("base-rate-bias", arguments.base_rate_bias,
+                   "Start output biases at the reactions' log-odds");
+  verb.option("--output-scale", arguments.output_scale, "Factor on the output layer's initial weights");
 }
 
 }  // namespace
 
-void add_train(CLI::App& app) {
-  CLI::App* verb =
-      app.add_subcommand("train", "Train the network from rows: weights, history and model file");
+void add_train(Verb program) {
+  Verb verb = program.add_verb("train", "Train the network from rows: weights, history and model file");
   auto arguments = std::make_shared<Arguments>();
   train::TrainOptions& options = arguments->options;
-  verb->add_option("--train", options.train, "Training rows: files, or folders of part-* files")->required();
-  verb->add_option("--valid", options.valid, "Validation rows: for stage 2, every Nth held out and measured");
-  CLI::Option_group* text = verb->add_option_group("Text", "What the network reads of a tweet's text");
-  text->add_option("--codebook", options.codebook,
-                   "Token codes (kinglet codebook), of which sketches are made");
-  text->add_option(
+  verb.option("--train", options.train, "Training rows: files, or folders of part-* files").required();
+  verb.option("--valid", options.valid, "Validation rows: for stage 2, every Nth held out and measured");
+  Verb text = verb.exactly_one("Text", "What the network reads of a tweet's text");
+  text.option("--codebook", options.codebook, "Token codes (kinglet codebook), of which sketches are made");
+  text.option(
       "--vectors", options.vectors,
       "Token vectors instead (as of codebook fit, codebook learn --vectors-out): the mean of a tweet's");
-  text->require_option(1);
-  verb->add_option("-o,--output", options.output, "Folder to write into; a stopped training there goes on")
-      ->required();
-  add_settings(*verb, *arguments);
-  verb->add_option("--init", arguments->initial, "Start from these weights (torch, safetensors, npz)");
-  verb->add_option("--init-languages", options.initial_languages,
-                   "Their languages [languages.json beside them]");
-  verb->add_option("--checkpoint-every", options.checkpoint_seconds, "Seconds between checkpoints [300]")
-      ->check(CLI::NonNegativeNumber);
-  verb->add_option("--bootstrap", options.bootstrap,
-                   "Replicates for the report's intervals; 0 for none [1000]")
-      ->check(CLI::Range(0, 1'000'000));
-  verb->add_option("--memory", arguments->memory, "For counting the history, e.g. 1G [1G]")
-      ->transform(CLI::AsSizeValue(false));
-  verb->callback([arguments] { run(*arguments); });
+  verb.option("-o,--output", options.output, "Folder to write into; a stopped training there goes on")
+      .required();
+  add_settings(verb, *arguments);
+  verb.option("--init", arguments->initial, "Start from these weights (torch, safetensors, npz)");
+  verb.option("--init-languages", options.initial_languages, "Their languages [languages.json beside them]");
+  verb.option("--checkpoint-every", options.checkpoint_seconds, "Seconds between checkpoints [300]")
+      .not_negative();
+  verb.option("--bootstrap", options.bootstrap, "Replicates for the report's intervals; 0 for none [1000]")
+      .range(0, 1'000'000);
+  verb.option("--memory", arguments->memory, "For counting the history, e.g. 1G [1G]").bytes();
+  verb.action([arguments] { run(*arguments); });
 }
 
 }  // namespace kinglet::cli

@@ -1,11 +1,11 @@
 #include <memory>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "kinglet/model.h"
 
+#include "arguments.h"
 #include "verbs.h"
 
 namespace kinglet::cli {
@@ -36,13 +36,13 @@ void run(const Arguments& arguments) {
 
 }  // namespace
 
-void add_verify(CLI::App& app) {
-  CLI::App* verb = app.add_subcommand(
+void add_verify(Verb program) {
+  Verb verb = program.add_verb(
       "verify", "Check a model file in full: structure, checksums, finite values, self-tests on this CPU");
   auto arguments = std::make_shared<Arguments>();
-  verb->add_option("model", arguments->model, "Model file")->required();
-  verb->add_flag("--json", arguments->json, "Report as JSON");
-  verb->callback([arguments] { run(*arguments); });
+  verb.option("model", arguments->model, "Model file").required();
+  verb.flag("--json", arguments->json, "Report as JSON");
+  verb.action([arguments] { run(*arguments); });
 }
 
 }  // namespace kinglet::cli

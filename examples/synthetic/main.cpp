@@ -4,9 +4,9 @@
 #include <cstdio>
 #include <exception>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "arguments.h"
 #include "synthetic/synthetic.h"
 
 namespace {
@@ -51,14 +51,16 @@ void make_network(const Options& options) {
 
 int main(int argc, char** argv) {
   Options options;
-  CLI::App app("Writes synthetic rows and an untrained checkpoint into FOLDER.", "kinglet_synthetic");
-  app.add_option("FOLDER", options.folder)->required();
-  app.add_option("--train", options.train, "training rows")->capture_default_str();
-  app.add_option("--valid", options.valid, "validation rows")->capture_default_str();
-  app.add_option("--score", options.score, "rows to score, without labels")->capture_default_str();
-  app.add_option("--hidden", options.network.hidden, "hidden size")->capture_default_str();
-  app.add_option("--seed", options.world.seed, "same seed, same files")->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
+  kinglet::cli::Program program("kinglet_synthetic",
+                                "Writes synthetic rows and an untrained checkpoint into FOLDER.");
+  kinglet::cli::Verb verb = program.verb();
+  verb.option("FOLDER", options.folder).required();
+  verb.option("--train", options.train, "training rows").show_default();
+  verb.option("--valid", options.valid, "validation rows").show_default();
+  verb.option("--score", options.score, "rows to score, without labels").show_default();
+  verb.option("--hidden", options.network.hidden, "hidden size").show_default();
+  verb.option("--seed", options.world.seed, "same seed, same files").show_default();
+  if (!program.run(argc, argv)) return 2;
   options.network.seed = options.world.seed;
   try {
     make_rows(options);

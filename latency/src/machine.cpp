@@ -1,7 +1,6 @@
 #include "machine.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -20,13 +19,11 @@
 namespace kinglet::latency {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr size_t kLine = 64;
 constexpr size_t kUnknownCache = size_t{64} << 20;
 
 double microseconds_since(Clock::time_point start) {
-  return std::chrono::duration<double, std::micro>(Clock::now() - start).count();
+  return microseconds(Clock::now() - start);
 }
 
 size_t last_cache_bytes() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -7,6 +8,12 @@
 #include <string>
 
 namespace kinglet::latency {
+
+using Clock = std::chrono::steady_clock;
+
+inline double microseconds(Clock::duration time) {
+  return std::chrono::duration<double, std::micro>(time).count();
+}
 
 /// As the system names it; "unknown CPU" where it does not.
 std::string cpu_name();

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
 #include "kinglet/formats/error.h"
@@ -14,12 +13,6 @@
 
 namespace kinglet::latency {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double microseconds(Clock::duration time) {
-  return std::chrono::duration<double, std::micro>(time).count();
-}
 
 /// Times of one kind; memory for all of them is booked before the first.
 class Times {

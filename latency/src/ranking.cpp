@@ -1,13 +1,11 @@
 #include "kinglet/latency/ranking.h"
 
-#include <chrono>
-
 #include "kinglet/kinglet.h"
+
+#include "machine.h"
 
 namespace kinglet::latency {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 /// A request with memory of its own, and its tweet prepared.
 struct Tweet {
@@ -21,10 +19,6 @@ struct Tweet {
   std::vector<uint32_t> categories;
   PreparedTweet prepared;
 };
-
-double microseconds(Clock::duration time) {
-  return std::chrono::duration<double, std::micro>(time).count();
-}
 
 void require(Status status, const Model& model) {
   if (status != Status::ok) throw Error(model.file().path(), "", status_text(status));
