@@ -11,6 +11,8 @@ void add_switch(CLI::App& verb, const std::string& name, std::optional<bool>& va
 void FeatureSetArguments::add_to(CLI::App& verb) {
   add_switch(verb, "shown-counters", shown,
              "Read the train history's tweet counters and rows without a reaction too (8 numeric features)");
+  add_switch(verb, "fine-ages", fine_ages,
+             "Read the accounts' ages in seconds, beside those in days (2 numeric features)");
   verb.add_option("--encoding", encoding, "Of numbers: fourier (the paper's), or log_steps of log2(1 + x)")
       ->check(CLI::IsMember({"fourier", "log_steps"}));
   verb.add_option("--sketch-norm", sketch_norm, "Normalise each depth row (the paper's), or the whole tweet")
@@ -19,6 +21,7 @@ void FeatureSetArguments::add_to(CLI::App& verb) {
 
 void FeatureSetArguments::apply(FeatureSet& set) const {
   if (shown) set.shown = *shown;
+  if (fine_ages) set.fine_ages = *fine_ages;
   if (encoding) {
     set.encoding =
         *encoding == "fourier" ? features::EncodingKind::fourier : features::EncodingKind::log_steps;

@@ -14,6 +14,7 @@ namespace kinglet {
 struct FeatureSet {
   bool communities = false;  // kCommunityNumerics and kCommunityFlags more
   bool shown = false;        // kShownNumerics more: the train history's counters that the paper leaves out
+  bool fine_ages = false;    // kFineAgeNumerics more: the accounts' ages in seconds, beside those in days
   features::EncodingKind encoding = features::EncodingKind::fourier;
   fbs::SketchNorm sketch_norm = fbs::SketchNorm::row;
 
@@ -24,7 +25,7 @@ struct FeatureSet {
   features::Encoding numeric_encoding() const;
   /// Inputs between the sketch and the embeddings.
   size_t plain_inputs() const;
-  /// The layout's name: "recsys2021", "recsys2021-communities-shown-log_steps-tweet_norm".
+  /// The layout's name: "recsys2021", "recsys2021-communities-shown-fine_ages-log_steps-tweet_norm".
   std::string name() const;
 
   friend bool operator==(const FeatureSet&, const FeatureSet&) = default;
