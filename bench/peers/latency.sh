@@ -32,6 +32,7 @@ layout_options() {
   layout=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["training"]["layout"])' "$net/report.json")
   [[ $layout != *-communities* ]] || printf '%s\n' --communities
   [[ $layout != *-shown* ]] || printf '%s\n' --shown-counters
+  [[ $layout != *-fine_ages* ]] || printf '%s\n' --fine-ages
   [[ $layout != *-log_steps* ]] || printf '%s\n' --encoding log_steps
   [[ $layout != *-tweet_norm* ]] || printf '%s\n' --sketch-norm tweet
 }

@@ -34,6 +34,8 @@ std::vector<std::string> make_numeric_names() {
   for (const char* counter : {"pair", "author", "reader", "tweet"}) {
     names.push_back(std::string("train_none_") + counter);
   }
+  names.emplace_back("reader_account_age_seconds");
+  names.emplace_back("author_account_age_seconds");
   return names;
 }
 

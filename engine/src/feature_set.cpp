@@ -14,6 +14,7 @@ std::vector<size_t> FeatureSet::numerics() const {
   add(0, kRowNumerics);
   if (communities) add(kRowNumerics, kCommunityNumerics);
   if (shown) add(kRowNumerics + kCommunityNumerics, kShownNumerics);
+  if (fine_ages) add(kRowNumerics + kCommunityNumerics + kShownNumerics, kFineAgeNumerics);
   return result;
 }
 
@@ -34,6 +35,7 @@ std::string FeatureSet::name() const {
   std::string result = "recsys2021";
   if (communities) result += "-communities";
   if (shown) result += "-shown";
+  if (fine_ages) result += "-fine_ages";
   if (encoding == features::EncodingKind::log_steps) result += "-log_steps";
   if (sketch_norm == fbs::SketchNorm::tweet) result += "-tweet_norm";
   if (text == TextInput::token_mean) result += "-token_mean";
@@ -42,7 +44,7 @@ std::string FeatureSet::name() const {
 
 fbs::Scope numeric_scope(size_t numeric) {
   const std::string_view name = numeric_names().at(numeric);
-  if (name == "reader_account_age_days") return fbs::Scope::pair;  // at the tweet's time
+  if (name.starts_with("reader_account_age")) return fbs::Scope::pair;  // at the tweet's time
   // Under swapped roles the reader's counters are looked up as an author's, and the other way round.
   const bool swapped = name.starts_with("valid_swapped_");
   for (const std::string_view part :

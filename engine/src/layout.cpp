@@ -252,7 +252,7 @@ class Resolver {
     layout_.from_rows = true;
     for (const NumericFeature& numeric : layout_.numerics) {
       note_source(numeric.source, kRowNumerics, kRowNumerics + kCommunityNumerics);
-      layout_.needs_shown |= numeric.source >= static_cast<int32_t>(features::kFirstShownNumeric);
+      layout_.needs_shown |= is_within(numeric.source, features::kFirstShownNumeric, features::kFirstFineAge);
     }
     for (const FlagFeature& flag : layout_.flags) {
       note_source(flag.source, kRowFlags, kRowFlags + kCommunityFlags);
@@ -263,7 +263,11 @@ class Resolver {
   /// Sources from `first` to before `last` are of communities.
   void note_source(int32_t source, size_t first, size_t last) {
     layout_.from_rows &= source >= 0;
-    layout_.needs_communities |= source >= static_cast<int32_t>(first) && source < static_cast<int32_t>(last);
+    layout_.needs_communities |= is_within(source, first, last);
+  }
+
+  static bool is_within(int32_t source, size_t first, size_t last) noexcept {
+    return source >= static_cast<int32_t>(first) && source < static_cast<int32_t>(last);
   }
 
   static constexpr uint32_t kMaximumDimensions = 16'384;  // of a token's vector

@@ -74,7 +74,7 @@ struct Layout {
 
   bool from_rows = false;          // every feature has a source
   bool needs_communities = false;  // some source is a community feature
-  bool needs_shown = false;        // some source is one of the last kShownNumerics
+  bool needs_shown = false;        // some source is one of the kShownNumerics
 };
 
 /// Throws Error where a feature lies outside the tables of rows or in one of the wrong type, names an unknown

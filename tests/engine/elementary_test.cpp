@@ -1,10 +1,12 @@
 #include "kinglet/features/elementary.h"
 
+#include <array>
 #include <cmath>
 #include <vector>
 
 #include "kinglet/features/encoding.h"
 #include "kinglet/features/fourier.h"
+#include "kinglet/features/row_features.h"
 #include "kinglet/request.h"
 
 #include "support/random.h"
@@ -135,4 +137,20 @@ TEST_CASE("Fourier encoding lays sines before cosines and rounds to float once")
     CHECK(exact[3 + i] == sin_cos(1234.5 * inverse[i]).cos);
   }
   for (size_t i = 0; i < 6; ++i) CHECK(rounded[i] == static_cast<float>(exact[i]));
+}
+
+TEST_CASE("ages in seconds are exact, may be negative, and stay where encodings take them") {
+  kinglet::Row row;
+  row.tweet_timestamp = 1'457'964'607;
+  row.reader_account_creation = row.tweet_timestamp;
+  row.author_account_creation = 1'457'963'676;
+  std::array<double, kinglet::kFineAgeNumerics> ages{};
+  kinglet::features::fill_fine_ages(row, ages);
+  CHECK(ages[0] == 0);
+  CHECK(ages[1] == 931);
+  row.reader_account_creation = row.tweet_timestamp + 5;
+  row.author_account_creation = kinglet::RowLimits::timestamp;
+  kinglet::features::fill_fine_ages(row, ages);
+  CHECK(ages[0] == -5);
+  CHECK(ages[1] == -kinglet::kNumericLimit);
 }

@@ -234,6 +234,8 @@ TEST_CASE("the engine's logits are the trainer's, whatever the features") {
   CHECK(engine_error(set) < 1e-4);
   set.shown = true;
   CHECK(engine_error(set) < 1e-4);
+  set.fine_ages = true;
+  CHECK(engine_error(set) < 1e-4);
   set.encoding = features::EncodingKind::log_steps;
   CHECK(engine_error(set) < 1e-4);
   set.sketch_norm = fbs::SketchNorm::tweet;

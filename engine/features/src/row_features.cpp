@@ -1,5 +1,6 @@
 #include "kinglet/features/row_features.h"
 
+#include <algorithm>
 #include <span>
 
 namespace kinglet::features {
@@ -14,6 +15,12 @@ void add_communities(const Communities& communities, RowFeatures& features) noex
     features.numerics[kRowNumerics + r] = together ? 1.0 / communities.size[r] : 0.0;
     features.flags |= static_cast<uint64_t>(together) << (kRowFlags + r);
   }
+}
+
+/// A row may hold times up to the year 9999; encodings take up to 2^36.
+double age_in_seconds(int64_t creation, int64_t time) noexcept {
+  constexpr int64_t kMost = int64_t{1} << 36;
+  return static_cast<double>(std::clamp(time - creation, -kMost, kMost));
 }
 
 }  // namespace
@@ -48,6 +55,11 @@ void fill_counts_and_ages(const Row& row, double* numerics) noexcept {
       static_cast<double>(whole_days(row.author_account_creation, row.tweet_timestamp));
 }
 
+void fill_fine_ages(const Row& row, std::span<double, kFineAgeNumerics> ages) noexcept {
+  ages[0] = age_in_seconds(row.reader_account_creation, row.tweet_timestamp);
+  ages[1] = age_in_seconds(row.author_account_creation, row.tweet_timestamp);
+}
+
 uint64_t row_flags(const Row& row) noexcept {
   const bool flags[kRowFlags] = {row.engagee_follows_engager,
                                  row.author_is_verified,
@@ -80,6 +92,8 @@ void look_up(const Row& row, const formats::HistoryFile& history, bool shown,
 
 void add_own_features(const Row& row, const Communities* communities, RowFeatures& features) noexcept {
   fill_counts_and_ages(row, features.numerics.data());
+  fill_fine_ages(
+      row, std::span<double, kFineAgeNumerics>(features.numerics.data() + kFirstFineAge, kFineAgeNumerics));
   features.flags = row_flags(row);
   features.hour = static_cast<uint32_t>(row.tweet_timestamp % kDaySeconds / 3'600);
   features.day = day_of_month(row.tweet_timestamp) - 1;

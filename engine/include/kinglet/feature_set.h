@@ -19,6 +19,7 @@ enum class TextInput : uint8_t { sketch, token_mean };
 struct FeatureSet {
   bool communities = false;  // kCommunityNumerics and kCommunityFlags more
   bool shown = false;        // kShownNumerics more: the train history's counters that the paper leaves out
+  bool fine_ages = false;    // kFineAgeNumerics more: the accounts' ages in seconds, beside those in days
   features::EncodingKind encoding = features::EncodingKind::fourier;
   fbs::SketchNorm sketch_norm = fbs::SketchNorm::row;
   TextInput text = TextInput::sketch;
@@ -30,7 +31,7 @@ struct FeatureSet {
   features::Encoding numeric_encoding() const;
   /// Inputs between the text's and the embeddings.
   size_t plain_inputs() const;
-  /// The layout's name: "recsys2021", "recsys2021-communities-shown-log_steps-tweet_norm",
+  /// The layout's name: "recsys2021", "recsys2021-communities-shown-fine_ages-log_steps-tweet_norm",
   /// "recsys2021-token_mean".
   std::string name() const;
 

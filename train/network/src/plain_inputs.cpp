@@ -18,6 +18,7 @@ constexpr size_t kAccountFlags = 3;
 
 bool numeric_is_on(const FeatureGroups& groups, size_t numeric) noexcept {
   if (numeric >= kFirstSimilar && numeric < kFirstSimilar + kSimilar) return groups.similar;
+  if (numeric >= features::kFirstFineAge) return groups.accounts;
   if (numeric < features::kHistoryValues || numeric >= kRowNumerics) return groups.interactions;
   return numeric < kFirstAccountNumeric ? groups.content : groups.accounts;
 }

@@ -20,6 +20,8 @@ const CachedRow& RowEncoder::encode(const Row& row, const features::HistorySourc
       row, source, std::span<double, kHistoryValues>(all_.data(), kHistoryValues),
       std::span<double, kShownValues>(all_.data() + features::kFirstShownNumeric, kShownValues));
   features::fill_counts_and_ages(row, all_.data());
+  features::fill_fine_ages(
+      row, std::span<double, kFineAgeNumerics>(all_.data() + features::kFirstFineAge, kFineAgeNumerics));
   cached_.numeric_mask = {};
   size_t count = 0;
   for (size_t i = 0; i < all_.size(); ++i) {
