@@ -314,10 +314,16 @@ struct KernelsS8 {
   // Dense layers -------------------------------------------------------------------------------------------
 
   KINGLET_INLINE float largest_magnitude(const float* in, size_t width) {
-    Batch largest(0.0F);
-    for (size_t i = 0; i < width; i += Batch::size) {
-      largest = xsimd::max(largest, xsimd::abs(Batch::load_aligned(in + i)));
+    constexpr size_t kChains = 4;  // a maximum waits for the one before it
+    Batch chains[kChains] = {Batch(0.0F), Batch(0.0F), Batch(0.0F), Batch(0.0F)};
+    size_t i = 0;
+    for (; i + kChains * Batch::size <= width; i += kChains * Batch::size) {
+      for (size_t c = 0; c < kChains; ++c)
+        chains[c] = xsimd::max(chains[c], xsimd::abs(Batch::load_aligned(in + i + c * Batch::size)));
     }
+    for (; i < width; i += Batch::size)
+      chains[0] = xsimd::max(chains[0], xsimd::abs(Batch::load_aligned(in + i)));
+    const Batch largest = xsimd::max(xsimd::max(chains[0], chains[1]), xsimd::max(chains[2], chains[3]));
     alignas(kAlignment) float lanes[Batch::size];
     largest.store_aligned(lanes);
     float result = 0;

@@ -283,6 +283,30 @@ TEST_CASE("the mean of token vectors in place of the sketch") {
         std::string::npos);
 }
 
+TEST_CASE("a reaction that comes a year late leaves the periods as they are") {
+  const TempDir folder;
+  write_training_data(folder.path());
+  TrainOptions options = small_training(folder.path(), "out");
+  options.valid.clear();
+  options.settings.history_periods = 4;
+  options.settings.half_life = 0;  // else newer days weigh more
+  options.settings.epochs = 1;
+  train::train(options);
+
+  // Of the last row with a like, which the last period has whatever its day.
+  const std::filesystem::path part = std::filesystem::directory_iterator(folder / "world/train")->path();
+  std::string text = read_file(part);
+  size_t end = text.size() - 1;
+  while (text[end - 1] == '\x01') end = text.rfind('\n', end - 1);
+  const size_t begin = text.rfind('\x01', end) + 1;
+  const int64_t liked = std::stoll(text.substr(begin, end - begin));
+  text.replace(begin, end - begin, std::to_string(liked + 365 * 86'400));
+  test::write_file(part, text);
+  options.output = folder / "late";
+  train::train(options);
+  CHECK(read_file(folder / "late/weights.safetensors") == read_file(folder / "out/weights.safetensors"));
+}
+
 TEST_CASE("a feature group that is off leaves weights of zero") {
   const TempDir folder;
   write_training_data(folder.path());

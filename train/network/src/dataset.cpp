@@ -52,6 +52,12 @@ void for_each_row(const std::vector<std::filesystem::path>& inputs, std::string_
   }
 }
 
+/// The day whose history a row sees where the days are cut into periods. Reactions may come months later:
+/// were their days to count, a few would stretch the periods of all.
+int64_t seen_on(const Row& row) noexcept {
+  return std::min(history::day_shown(row), history::day_of(row));
+}
+
 class Maker {
  public:
   Maker(const DatasetOptions& options, const TokenTable& tokens, const std::filesystem::path& folder)
@@ -94,8 +100,8 @@ class Maker {
     for_each_row(options_.train, "counting training rows", options_.progress, [&](const Row& row, uint64_t) {
       builder.add_train(row);
       dataset_.languages.add(row.language);
-      first_day_ = std::min(first_day_, history::day_of(row));
-      last_day_ = std::max(last_day_, history::day_of(row));
+      first_day_ = std::min(first_day_, seen_on(row));
+      last_day_ = std::max(last_day_, seen_on(row));
     });
     for_each_row(options_.valid, "counting validation rows", options_.progress,
                  [&](const Row& row, uint64_t index) {
@@ -139,7 +145,7 @@ class Maker {
     dataset_.train = RowCache(folder_);
     for_each_row(options_.train, "encoding training rows", options_.progress, [&](const Row& row, uint64_t) {
       const int64_t day = history::day_of(row);
-      source.own_part = periods_ ? periods_->of(std::min(history::day_shown(row), day)) : day;
+      source.own_part = periods_ ? periods_->of(seen_on(row)) : day;
       dataset_.train.add(encoder.encode(row, source), day);
     });
     dataset_.train.finish();

@@ -41,6 +41,7 @@ Settings Settings::small() {
   settings.half_life = 0.3;
   settings.features.calendar = false;
   settings.feature_set.shown = true;
+  settings.feature_set.fine_ages = true;
   settings.feature_set.encoding = features::EncodingKind::log_steps;
   return settings;
 }

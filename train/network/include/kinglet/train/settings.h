@@ -48,9 +48,9 @@ struct Settings {
   FeatureGroups features;
   FeatureSet feature_set;  // `text` is what the token table says
   /// 0: a training row sees the train history but its own day, and the valid history (spec section 2). Else
-  /// the training days, from the first to the last, are cut into this many periods, and a row sees the train
-  /// history of the periods before the one it was shown in, as when rows are scored, and nothing of the valid
-  /// history.
+  /// the days on which training rows were shown, from the first to the last, are cut into this many periods,
+  /// and a row sees the train history of the periods before the one it was shown in, as when rows are scored,
+  /// and nothing of the valid history.
   uint32_t history_periods = 0;
   /// Share of the inputs that each training row loses at random; embeddings lose none.
   double input_dropout = 0;
