@@ -9,53 +9,44 @@
 
 namespace kinglet {
 
-/// Columns [begin, begin + width) of a table's rows.
-struct Columns {
-  size_t begin = 0;
-  size_t width = 0;
-};
-
-/// Adds weighted rows of a table, `stride` elements wide, to sum[columns.width], by the kernel of its type
-/// (8-bit and 4-bit rows count whole times: add_counts). Returns the bytes read.
+/// Adds weighted rows of a table, `stride` elements wide, to sum[stride], by the kernel of its type (rows
+/// that count whole times: add_counts). Returns the bytes read.
 inline uint64_t add_terms(const kernels::KernelTable& kernels, const RowTable& table, size_t stride,
-                          Columns columns, std::span<const kernels::RowTerm> terms, float scale,
-                          float* sum) noexcept {
+                          std::span<const kernels::RowTerm> terms, float scale, float* sum) noexcept {
   const size_t count = terms.size();
-  const auto [begin, width] = columns;
   switch (table.type) {
     case fbs::ElementType::bf16:
-      kernels.add_rows_bf16(static_cast<const kernels::Bf16*>(table.rows) + begin, stride, width,
-                            terms.data(), count, scale, sum);
+      kernels.add_rows_bf16(static_cast<const kernels::Bf16*>(table.rows), stride, stride, terms.data(),
+                            count, scale, sum);
       break;
     case fbs::ElementType::f16:
-      kernels.add_rows_f16(static_cast<const kernels::F16*>(table.rows) + begin, stride, width, terms.data(),
-                           count, scale, sum);
-      break;
-    case fbs::ElementType::s16:
-      kernels.add_rows_s16(static_cast<const int16_t*>(table.rows) + begin, stride, width, terms.data(),
-                           count, scale, table.scale + begin, sum);
-      break;
-    default:
-      kernels.add_rows_f32(static_cast<const float*>(table.rows) + begin, stride, width, terms.data(), count,
+      kernels.add_rows_f16(static_cast<const kernels::F16*>(table.rows), stride, stride, terms.data(), count,
                            scale, sum);
       break;
+    case fbs::ElementType::s16:
+      kernels.add_rows_s16(static_cast<const int16_t*>(table.rows), stride, stride, terms.data(), count,
+                           scale, table.scale, sum);
+      break;
+    default:
+      kernels.add_rows_f32(static_cast<const float*>(table.rows), stride, stride, terms.data(), count, scale,
+                           sum);
+      break;
   }
-  return formats::bytes_of(table.type, count * width);
+  return formats::bytes_of(table.type, count * stride);
 }
 
 /// The same for rows that count whole times: of 8 or 4 bits. `ahead` terms of the next call follow behind.
 inline uint64_t add_counts(const kernels::KernelTable& kernels, const RowTable& table, size_t stride,
-                           Columns columns, std::span<const kernels::CountTerm> terms, size_t ahead,
-                           float scale, float* sum) noexcept {
-  const auto [begin, width] = columns;
+                           std::span<const kernels::CountTerm> terms, size_t ahead, float scale,
+                           float* sum) noexcept {
   if (table.type == fbs::ElementType::s4) {
-    kernels.add_rows_s4(static_cast<const uint8_t*>(table.rows) + begin / 2, stride, width, terms.data(),
-                        terms.size(), ahead, scale, table.scale + begin, sum);
+    kernels.add_rows_s4(static_cast<const uint8_t*>(table.rows), stride, stride, terms.data(), terms.size(),
+                        ahead, scale, table.scale, sum);
   } else {
-    kernels.add_rows_s8(static_cast<const int8_t*>(table.rows) + begin, stride, width, terms.data(),
-                        terms.size(), ahead, scale, table.scale + begin, sum);
+    kernels.add_rows_s8(static_cast<const int8_t*>(table.rows), stride, stride, terms.data(), terms.size(),
+                        ahead, scale, table.scale, sum);
   }
-  return formats::bytes_of(table.type, terms.size() * width);
+  return formats::bytes_of(table.type, terms.size() * stride);
 }
 
 }  // namespace kinglet

@@ -127,8 +127,7 @@ void FirstLayer::add_counted_rows(uint32_t table, std::span<const kernels::Count
 
 void FirstLayer::add_counts(uint32_t table, std::span<const kernels::CountTerm> counts, size_t ahead,
                             float scale, float* sum) noexcept {
-  bytes_read_ += kinglet::add_counts(kernels_, plan_.tables[table], plan_.stride, {0, plan_.stride}, counts,
-                                     ahead, scale, sum);
+  bytes_read_ += kinglet::add_counts(kernels_, plan_.tables[table], plan_.stride, counts, ahead, scale, sum);
 }
 
 void FirstLayer::add_encoded(uint32_t table, std::span<const kernels::RowTerm> terms, float* sum) noexcept {
@@ -142,7 +141,7 @@ void FirstLayer::add_encoded(uint32_t table, std::span<const kernels::RowTerm> t
 
 void FirstLayer::add(uint32_t table, std::span<const kernels::RowTerm> terms, float scale,
                      float* sum) noexcept {
-  bytes_read_ += add_terms(kernels_, plan_.tables[table], plan_.stride, {0, plan_.stride}, terms, scale, sum);
+  bytes_read_ += add_terms(kernels_, plan_.tables[table], plan_.stride, terms, scale, sum);
 }
 
 void FirstLayer::add_features(const Request& request, fbs::Scope scope, float* sum) noexcept {

@@ -14,10 +14,8 @@ void Flips::book(const Plan& plan, Arena& arena) {
     if (step.kind != StepKind::flip) continue;
     padded_ = std::max<size_t>({padded_, plan.values[step.input].padded_width, step.dense_way.outputs});
   }
-  capacity_ = padded_ + kernels::kLane;
-  terms_offset_ = arena.book<kernels::RowTerm>(lanes_ * capacity_);
-  counts_offset_ = arena.book<kernels::CountTerm>(lanes_ * capacity_);
-  found_offset_ = arena.book<Found>(lanes_);
+  terms_offset_ = arena.book<kernels::RowTerm>(padded_ + kernels::kLane);
+  counts_offset_ = arena.book<kernels::CountTerm>(padded_ + kernels::kLane);
   inputs_offset_ = arena.book<float>(padded_);
   quantised_offset_ = arena.book<int16_t>(padded_);
   zeros_offset_ = arena.book<float>(padded_);
@@ -28,7 +26,6 @@ void Flips::book(const Plan& plan, Arena& arena) {
 void Flips::take(const Arena& arena) noexcept {
   terms_ = arena.part<kernels::RowTerm>(terms_offset_);
   counts_ = arena.part<kernels::CountTerm>(counts_offset_);
-  found_ = arena.part<Found>(found_offset_);
   inputs_ = arena.part<float>(inputs_offset_);
   quantised_ = arena.part<int16_t>(quantised_offset_);
   zeros_ = arena.part<float>(zeros_offset_);
@@ -36,36 +33,22 @@ void Flips::take(const Arena& arena) noexcept {
   carries_ = arena.part<uint8_t>(carries_offset_);
 }
 
-uint64_t Flips::find(const PlanStep& step, size_t lane, const float* in, size_t width, float* out,
-                     float* sum) noexcept {
+uint64_t Flips::run(const PlanStep& step, size_t lane, const float* in, size_t width, float* out,
+                    float* sum) noexcept {
   const float largest = kernels_.find_flips(step.flip_scale, in, width, out);
-  found_[lane] = {0, 1.0F};
   if (carries_[lane] != 0) return go_dense(step, lane, out, sum);
   if (largest < kernels::kSmallestActivation) return 0;
-  const size_t found = count(step, lane, largest, out, width);
-  if (step.dense_way.flip_scale != nullptr && found > step.dense_way.limit)
+  const bool whole = counts_whole(step.columns.type);
+  const size_t count = whole ? kernels_.count_flips(out, width, kFlipLimit / largest, counts_)
+                             : kernels_.list_flips(out, width, terms_);
+  if (step.dense_way.flip_scale != nullptr && count > step.dense_way.limit)
     return go_dense(step, lane, out, sum);
-  const float unit = counts_whole(step.columns.type) ? largest / kFlipLimit : 1.0F;
-  found_[lane] = {found, unit};
-  return 0;
-}
-
-size_t Flips::count(const PlanStep& step, size_t lane, float largest, const float* flips,
-                    size_t width) noexcept {
-  return counts_whole(step.columns.type)
-             ? kernels_.count_flips(flips, width, kFlipLimit / largest, counts(lane))
-             : kernels_.list_flips(flips, width, terms(lane));
-}
-
-uint64_t Flips::add(const PlanStep& step, size_t lane, Columns columns, float* sum) const noexcept {
-  const auto [count, unit] = found_[lane];
-  if (count == 0) return 0;
-  float* const target = sum + step.target + columns.begin;
-  if (counts_whole(step.columns.type)) {
-    return add_counts(kernels_, step.columns, step.columns_width, columns, {counts(lane), count}, 0, unit,
+  float* const target = sum + step.target;
+  if (whole) {
+    return add_counts(kernels_, step.columns, step.columns_width, {counts_, count}, 0, largest / kFlipLimit,
                       target);
   }
-  return add_terms(kernels_, step.columns, step.columns_width, columns, {terms(lane), count}, unit, target);
+  return add_terms(kernels_, step.columns, step.columns_width, {terms_, count}, 1.0F, target);
 }
 
 uint64_t Flips::go_dense(const PlanStep& step, size_t lane, const float* out, float* sum) noexcept {

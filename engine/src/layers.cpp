@@ -9,9 +9,6 @@ namespace {
 /// second-level cache keeps beside the lanes' values.
 constexpr size_t kSharedOutputs = 4 * kernels::kWidePanel;
 
-/// The same of columns, as bytes of each: with 1,500 units, of which the lanes take every fourth or so.
-constexpr size_t kSharedColumnBytes = 512;
-
 size_t round_up(size_t value, size_t step) {
   return (value + step - 1) / step * step;
 }
@@ -89,35 +86,19 @@ void Layers::bind(size_t lane, kernels::Addend* addends) {
 void Layers::run_steps(size_t begin, size_t end, size_t lanes) noexcept {
   const size_t count = plan_.steps.size();
   for (size_t s = begin; s < end; ++s) {
-    switch (plan_.steps[s].kind) {
-      case StepKind::dense:
-        run_dense(s, lanes);
-        break;
-      case StepKind::flip:
-        run_flips(s, lanes);
-        break;
-      case StepKind::activate:
-        for (size_t lane = 0; lane < lanes; ++lane) {
-          const BoundStep& bound = steps_[lane * count + s];
-          kernels_.activate_f32(bound.input, bound.outputs, bound.epilogue, bound.output);
-        }
-        break;
+    if (plan_.steps[s].kind == StepKind::dense) {
+      run_dense(s, lanes);
+      continue;
     }
-  }
-}
-
-void Layers::run_flips(size_t step_number, size_t lanes) noexcept {
-  const size_t count = plan_.steps.size();
-  const PlanStep& step = plan_.steps[step_number];
-  for (size_t lane = 0; lane < lanes; ++lane) {
-    const BoundStep& bound = steps_[lane * count + step_number];
-    bytes_read_ += flips_.find(step, lane, bound.input, bound.padded_inputs, bound.output, values(lane));
-  }
-  const size_t shared = kSharedColumnBytes * 8 / formats::element_bits(step.columns.type);
-  const size_t whole = lanes == 1 ? step.columns_width : shared;
-  for (size_t begin = 0; begin < step.columns_width; begin += whole) {
-    const Columns columns{begin, std::min(whole, step.columns_width - begin)};
-    for (size_t lane = 0; lane < lanes; ++lane) bytes_read_ += flips_.add(step, lane, columns, values(lane));
+    for (size_t lane = 0; lane < lanes; ++lane) {
+      const BoundStep& bound = steps_[lane * count + s];
+      if (bound.step->kind == StepKind::flip) {
+        bytes_read_ +=
+            flips_.run(*bound.step, lane, bound.input, bound.padded_inputs, bound.output, values(lane));
+      } else {
+        kernels_.activate_f32(bound.input, bound.outputs, bound.epilogue, bound.output);
+      }
+    }
   }
 }
 

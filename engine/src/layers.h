@@ -54,7 +54,6 @@ class Layers {
 
   void bind(size_t lane, kernels::Addend* addends);
   void run_dense(size_t step, size_t lanes) noexcept;
-  void run_flips(size_t step, size_t lanes) noexcept;
   void run_part(const BoundStep& bound, size_t lane, float unit, Part part) noexcept;
   template <typename Element, typename Kernel>
   void run_gemv(Kernel* gemv, const BoundStep& bound, const kernels::Epilogue& epilogue, Part part) noexcept;
