@@ -154,10 +154,10 @@ struct Choices {
 };
 
 std::unique_ptr<fbs::PlanT> fold(const Sources& sources, InputLayout& layout, Precision precision,
-                                 const Choices& choices, TensorPack& pack) {
+                                 const Choices& choices, const ProgressFn& progress, TensorPack& pack) {
   const Network& network = sources.network;
   const NarrowTypes types = types_of(precision);
-  SketchTokens tokens{sources.tokens.codes, sources.tokens.shape, choices.token_weights};
+  SketchTokens tokens{sources.tokens.codes, sources.tokens.shape, choices.token_weights, progress};
   if (tokens.weights.empty()) tokens.weights.assign(sources.tokens.rows(), 1);
   if (choices.layers != 0) {
     return fold_skeleton(network, layout, choices.frequent, tokens, choices.sides.usual, choices.layers,
@@ -173,14 +173,14 @@ struct Made {
   uint64_t negligible;  // floats that became 0
 };
 Made make_model(const Sources& sources, const ConvertOptions& options, Precision precision,
-                const Choices& choices) {
+                const Choices& choices, const ProgressFn& progress) {
   InputLayout layout = build_layout(sources.network, options.features, sources.tokens.shape);
   TensorPack pack;
   fbs::ModelT header;
   header.precision = precision_name(precision);
   header.parameters = sources.network.parameters;
   for (const std::string_view target : kTargetNames) header.targets.emplace_back(target);
-  header.plan = fold(sources, layout, precision, choices, pack);
+  header.plan = fold(sources, layout, precision, choices, progress, pack);
   header.layout = std::move(layout.layout);
   add_token_table(sources.tokens, header, pack);
   add_languages(sources.languages, sources.network, options, header);
@@ -198,7 +198,7 @@ struct Reference {
 };
 
 Reference make_reference(const Sources& sources, const ConvertOptions& options, const ProgressFn& progress) {
-  formats::ModelFileWriter writer = make_model(sources, options, Precision::fp32, {}).writer;
+  formats::ModelFileWriter writer = make_model(sources, options, Precision::fp32, {}, {}).writer;
   formats::ModelFileWriter::Image image = writer.image();
   Model model = Model::from_memory(image.bytes, "the network in fp32");
   CalibrationRows rows = read_rows(model, options.calibration, progress);
@@ -303,7 +303,7 @@ ConvertReport convert(const ConvertOptions& given, const std::filesystem::path& 
 
   report_stage("folding", 1);
   const Choices choices = reference ? choose(*reference, sources, options, progress) : Choices{};
-  auto [writer, negligible] = make_model(sources, options, options.precision, choices);
+  auto [writer, negligible] = make_model(sources, options, options.precision, choices, progress);
   if (reference) add_calibration_sources(options, reference->rows, writer.header());
   report_stage("self-tests", 2);
   record_self_tests(writer, output.string());

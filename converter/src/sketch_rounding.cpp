@@ -36,6 +36,7 @@ class Rounding {
     NibbleRows result;
     result.units.resize(values_.size());
     for (uint64_t begin = 0; begin < columns_; begin += kColumns) {
+      if (tokens_.progress) tokens_.progress("rounding the sketch", begin, columns_, "columns");
       const uint64_t count = std::min(kColumns, columns_ - begin);
       for (uint64_t c = begin; c < begin + count; ++c) result.scale.push_back(best_unit(c));
       round_columns(begin, count, result);

@@ -4,6 +4,8 @@
 #include <span>
 #include <vector>
 
+#include "kinglet/formats/progress.h"
+
 #include "layout_builder.h"
 
 namespace kinglet::converter {
@@ -13,6 +15,7 @@ struct SketchTokens {
   std::span<const uint16_t> codes;  // [tokens][depth] within their depth, or formats::kNoCode
   TextShape shape;
   std::vector<double> weights;  // of each token: how often it is met, above 0
+  ProgressFn progress;          // of rounding, which takes tens of seconds for a large codebook
 };
 
 /// Rows of the sketch in 4 bits.

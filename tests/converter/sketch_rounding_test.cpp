@@ -31,7 +31,7 @@ struct Fixture {
     for (size_t t = 0; t < kTokens; ++t) weights.push_back(1.0 / static_cast<double>(1 + t));
     for (size_t i = 0; i < kDepth * kWidth * kColumns; ++i) values.push_back(random.uniform(-0.02, 0.02));
   }
-  SketchTokens tokens() const { return {codes, {.depth = kDepth, .width = kWidth}, weights}; }
+  SketchTokens tokens() const { return {codes, {.depth = kDepth, .width = kWidth}, weights, {}}; }
 
   /// Squared error of a token's sums, where stored(at, column) stands for values[at].
   template <typename Stored>
