@@ -139,8 +139,9 @@ inline size_t list_flips(const float* flips, size_t width, RowTerm* terms) {
 inline size_t count_flips(const float* flips, size_t width, float factor, CountTerm* terms) {
   size_t count = 0;
   for (size_t o = 0; o < width; o += kLane) {
-    const __m512i units =
-        _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_load_ps(flips + o), _mm512_set1_ps(factor)));
+    const __m512 scaled = _mm512_mul_ps(_mm512_load_ps(flips + o), _mm512_set1_ps(factor));
+    // As the scalar kernel does, 16 bits: of what a forged model's infinities become, too.
+    const __m512i units = _mm512_and_si512(_mm512_cvtps_epi32(scaled), _mm512_set1_epi32(0xFFFF));
     count += store_pairs(_mm512_test_epi32_mask(units, units), o, units, terms + count);
   }
   return count;

@@ -37,7 +37,7 @@ NarrowTypes types_of(Precision precision) {
     case Precision::int8:
       return {s8, s8, s8, s16, s8, s8};
     case Precision::mixed:
-      return {s8, s8, s16, s16, s8, fbs::ElementType::bf16};
+      return {s8, s8, s16, s16, s8, bf16};
     case Precision::int4:
       return {s4, s8, s8, s16, s8, s8};
   }

@@ -194,6 +194,10 @@ class Resolver {
       fail(place, "columns go without addends, activation and scale");
     step.kind = StepKind::flip;
     step.flip_scale = vector(source.flip_scale(), input.width, input.padded_width, place);
+    // Flips are looked for in whole vectors: one behind the last unit would be a column that is not there.
+    for (uint32_t i = input.width; i < input.padded_width; ++i) {
+      if (step.flip_scale[i] != 0) fail(place, "expected zeros behind the last unit of flip_scale");
+    }
     const TensorView& columns = file_.tensor(source.columns()->string_view(), place);
     const fbs::ElementType type = columns.info->type();
     const bool integers = type == fbs::ElementType::s8 || type == fbs::ElementType::s16;

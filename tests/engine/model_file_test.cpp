@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <functional>
+#include <limits>
 #include <optional>
 
 #include "kinglet/formats/error.h"
@@ -343,6 +344,25 @@ TEST_CASE("the tiny skeleton opens, verifies, and keeps its bytes through the wr
   const Bytes again = forged([](fbs::ModelT&, auto&) {}, tiny_skeleton());
   REQUIRE(again.size() == bytes.size());
   CHECK(std::memcmp(again.all().data(), bytes.all().data(), bytes.size()) == 0);
+}
+
+TEST_CASE("flips behind the last unit, whose columns are not there, are refused") {
+  const auto with = [](size_t behind, float value) {
+    return forged(
+        [&](fbs::ModelT& m, Tensors& tensors) {
+          const size_t at = tensor_index(m, "flips1.scale");
+          const uint64_t unit = m.tensors[at]->shape[0] + behind;
+          REQUIRE(unit < m.tensors[at]->padded_columns);
+          std::memcpy(tensors[at].data() + unit * sizeof value, &value, sizeof value);
+        },
+        tiny_skeleton());
+  };
+  for (const size_t behind : {0, 1}) {
+    CHECK(contains(open_error(with(behind, -1.0F)), "expected zeros behind the last unit of flip_scale"));
+    CHECK(
+        contains(open_error(with(behind, std::numeric_limits<float>::quiet_NaN())), "expected zeros behind"));
+    Model::from_memory(with(behind, 0.0F).all(), "forged");
+  }
 }
 
 TEST_CASE("a dense way that does not fit its columns is refused") {
