@@ -5,33 +5,44 @@
 namespace kinglet {
 
 void Sketch::count(const Layout& layout, std::span<const uint32_t> tokens, Tokens which) noexcept {
-  ends_[0] = 0;
-  for (uint32_t depth = 0; depth < layout.depth; ++depth)
-    ends_[depth + 1] = ends_[depth] + count_depth(layout, tokens, depth, which, terms_ + ends_[depth]);
-}
-
-uint32_t Sketch::count_depth(const Layout& layout, std::span<const uint32_t> tokens, uint32_t depth,
-                             Tokens which, kernels::CountTerm* terms) noexcept {
-  const uint32_t first_row = layout.sketch_rows.row + depth * layout.width;
-  uint32_t count = 0;
+  // A token's codes of all depths lie side by side, those of the tokens here and there.
+  for (const uint32_t token : tokens) {
+    if (token < layout.tokens) __builtin_prefetch(layout.codes + token * uint64_t{layout.depth});
+  }
   for (const uint32_t token : tokens) {
     if (token >= layout.tokens || (which == Tokens::without_rows && layout.has_row(token))) continue;
-    const uint32_t code = layout.codes[token * uint64_t{layout.depth} + depth];
+    count_codes(layout, layout.codes + token * uint64_t{layout.depth});
+  }
+  ends_[0] = 0;
+  for (uint32_t depth = 0; depth < layout.depth; ++depth)
+    ends_[depth + 1] = ends_[depth] + finish_depth(layout, depth, terms_ + ends_[depth]);
+}
+
+void Sketch::count_codes(const Layout& layout, const uint16_t* codes) noexcept {
+  for (uint32_t depth = 0; depth < layout.depth; ++depth) {
     // kNoCode is never below the width; nor does a damaged codebook lead outside the table.
-    if (code >= layout.width) continue;
-    uint32_t& place = places_[code];
-    if (place == 0) {
-      terms[count] = {first_row + code, 0};
-      place = ++count;
-    }
-    ++terms[place - 1].count;  // at most 2^24: a tweet has no more tokens
+    if (codes[depth] >= layout.width) continue;
+    const uint64_t row = uint64_t{depth} * layout.width + codes[depth];
+    // Without a branch: which codes are new is no pattern that a CPU could guess.
+    distinct_of(layout, depth)[distinct_counts_[depth]] = codes[depth];
+    distinct_counts_[depth] += counts_[row]++ == 0 ? 1 : 0;
   }
-  double square_sum = 0;
+}
+
+/// The depth's terms and the sum of the squares of their counts; its scratch is all 0 again.
+uint32_t Sketch::finish_depth(const Layout& layout, uint32_t depth, kernels::CountTerm* terms) noexcept {
+  const uint64_t first = uint64_t{depth} * layout.width;
+  const uint32_t count = distinct_counts_[depth];
+  uint64_t square_sum = 0;
   for (uint32_t t = 0; t < count; ++t) {
-    square_sum += static_cast<double>(terms[t].count) * static_cast<double>(terms[t].count);
-    places_[terms[t].row - first_row] = 0;
+    const uint64_t row = first + distinct_of(layout, depth)[t];
+    const uint32_t occurrences = counts_[row];  // at most 2^24: a tweet has no more tokens
+    terms[t] = {layout.sketch_rows.row + static_cast<uint32_t>(row), static_cast<int32_t>(occurrences)};
+    square_sum += uint64_t{occurrences} * occurrences;
+    counts_[row] = 0;
   }
-  square_sums_[depth] = square_sum;
+  distinct_counts_[depth] = 0;
+  square_sums_[depth] = static_cast<double>(square_sum);
   return count;
 }
 

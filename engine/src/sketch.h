@@ -15,13 +15,17 @@ namespace kinglet {
 class Sketch {
  public:
   void book(const Layout& layout, Arena& arena) {
-    places_offset_ = arena.book<uint32_t>(layout.width);
+    counts_offset_ = arena.book<uint32_t>(size_t{layout.depth} * layout.width);
+    distinct_offset_ = arena.book<uint16_t>(size_t{layout.depth} * (size_t{layout.width} + 1));
+    distinct_counts_offset_ = arena.book<uint32_t>(layout.depth);
     terms_offset_ = arena.book<kernels::CountTerm>(size_t{layout.depth} * layout.width);
     ends_offset_ = arena.book<uint32_t>(size_t{layout.depth} + 1);
     square_sums_offset_ = arena.book<double>(layout.depth);
   }
   void take(const Arena& arena) noexcept {
-    places_ = arena.part<uint32_t>(places_offset_);
+    counts_ = arena.part<uint32_t>(counts_offset_);
+    distinct_ = arena.part<uint16_t>(distinct_offset_);
+    distinct_counts_ = arena.part<uint32_t>(distinct_counts_offset_);
     terms_ = arena.part<kernels::CountTerm>(terms_offset_);
     ends_ = arena.part<uint32_t>(ends_offset_);
     square_sums_ = arena.part<double>(square_sums_offset_);
@@ -48,14 +52,21 @@ class Sketch {
   float tweet_scale(const Layout& layout) const noexcept;
 
  private:
-  uint32_t count_depth(const Layout& layout, std::span<const uint32_t> tokens, uint32_t depth, Tokens which,
-                       kernels::CountTerm* terms) noexcept;
+  uint16_t* distinct_of(const Layout& layout, uint32_t depth) const noexcept {
+    return distinct_ + depth * (size_t{layout.width} + 1);
+  }
+  void count_codes(const Layout& layout, const uint16_t* codes) noexcept;
+  uint32_t finish_depth(const Layout& layout, uint32_t depth, kernels::CountTerm* terms) noexcept;
 
-  size_t places_offset_ = 0;
+  size_t counts_offset_ = 0;
+  size_t distinct_offset_ = 0;
+  size_t distinct_counts_offset_ = 0;
   size_t terms_offset_ = 0;
   size_t ends_offset_ = 0;
   size_t square_sums_offset_ = 0;
-  uint32_t* places_ = nullptr;  // by code: 1 + index of its term, 0 = none yet; all 0 between calls
+  uint32_t* counts_ = nullptr;           // [depth x width], all 0 between calls
+  uint16_t* distinct_ = nullptr;         // [depth][width + 1]: a depth's codes in order of first appearance
+  uint32_t* distinct_counts_ = nullptr;  // [depth]: how many they are; all 0 between calls
   kernels::CountTerm* terms_ = nullptr;
   uint32_t* ends_ = nullptr;       // [depth + 1]: where each depth's terms begin, and the last ones end
   double* square_sums_ = nullptr;  // [depth]: of the counts; exact
