@@ -20,14 +20,15 @@ struct Arguments {
 };
 
 std::string packing_text(const fbs::Tensor& tensor) {
-  if (tensor.packing() == fbs::Packing::panels) return fmt::format("panels of {}", tensor.panel());
+  if (tensor.packing() != fbs::Packing::rows)
+    return fmt::format("{} of {}", fbs::EnumNamePacking(tensor.packing()), tensor.panel());
   const uint64_t columns = tensor.shape()->Get(tensor.shape()->size() - 1);
   return tensor.padded_columns() == columns ? "rows"
                                             : fmt::format("rows padded to {}", tensor.padded_columns());
 }
 
 const char* type_text(const fbs::Tensor& tensor) {
-  return tensor.type() == fbs::ElementType::u16 ? "u16" : "f32";
+  return fbs::EnumNameElementType(tensor.type());
 }
 
 std::string optional_text(const flatbuffers::String* text) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -353,6 +354,14 @@ TEST_CASE("inspect shows what a model was calibrated with") {
   }
   CHECK(roles == std::vector<std::string>{"weights", "codebook", "languages", "calibration rows",
                                           "calibration history"});
+  // The types and packings of a model that is not all floats.
+  std::map<std::string, std::pair<std::string, std::string>> tensors;
+  for (const auto& tensor : model.at("tensors"))
+    tensors[tensor.at("name")] = {tensor.at("type"), tensor.at("packing")};
+  CHECK(tensors.at("sketch.rows") == std::pair<std::string, std::string>{"s8", "rows"});
+  CHECK(tensors.at("hidden4.weights") == std::pair<std::string, std::string>{"s8", "quads of 32"});
+  CHECK(tensors.at("logits.weights") == std::pair<std::string, std::string>{"f32", "panels of 16"});
+  CHECK(tensors.at("codebook").first == "u16");
 }
 
 TEST_CASE("token vectors take the codebook's place: converted, inspected, verified and scored with") {
