@@ -34,16 +34,17 @@ struct KernelsS4 {
   }
   static constexpr size_t kUpperBytes = kBytes > kGroupBytes ? kNibbleGroup : kHalf;
 
-  /// The rows of a call, and those of the next one, whose beginnings are fetched at the end.
   struct Units {
     const uint8_t* rows[kUnits];
-    const uint8_t* next[kUnits];
+    const uint8_t* next[kUnits];  // those of the next call, or the same ones
+    const uint8_t* far[kUnits];   // what is read so much later: the next call's rows, or some lines on
     size_t count;
   };
 
   /// False where they are too many, or count less than not at all.
   KINGLET_INLINE bool find_units(const uint8_t* rows, size_t stride, const CountTerm* terms, size_t count,
                                  size_t ahead, Units& units) {
+    constexpr size_t kFar = 1024;
     units.count = 0;
     for (size_t t = 0; t < count; ++t) {
       if (terms[t].count < 0 || static_cast<size_t>(terms[t].count) > kUnits - units.count) return false;
@@ -53,12 +54,13 @@ struct KernelsS4 {
     }
     for (size_t u = 0; u < units.count; ++u) {
       units.next[u] = u < ahead ? rows + terms[count + u].row * (stride / 2) : units.rows[u];
+      units.far[u] = u < ahead ? units.next[u] : units.rows[u] + kFar;
     }
     return true;
   }
 
   /// The sums of `kVectors` vectors of bytes, `at` bytes into the rows. The lines behind them, at `fetched`
-  /// of `fetched_rows`, are asked for meanwhile: rows lie here and there, and are read a little at a time.
+  /// of `fetched_rows`, are asked for meanwhile, and those far behind, as for 8-bit rows.
   template <size_t kVectors>
   KINGLET_INLINE void add_block(const Units& units, size_t at, const uint8_t* const* fetched_rows,
                                 size_t fetched, float scale, const float* output_scale, float* sum) {
@@ -76,7 +78,10 @@ struct KernelsS4 {
       for (size_t u = begin; u < end; ++u) {
         const uint8_t* row = units.rows[u] + at;
         const uint8_t* behind = fetched_rows[u] + fetched;
-        for (size_t byte = 0; byte < kVectors * kBytes; byte += kLine) __builtin_prefetch(behind + byte);
+        for (size_t byte = 0; byte < kVectors * kBytes; byte += kLine) {
+          __builtin_prefetch(behind + byte);
+          __builtin_prefetch(units.far[u] + at + byte, 0, 2);
+        }
         for (size_t v = 0; v < kVectors; ++v) {
           Set::add_nibbles(low[v], high[v], Set::load_nibbles(row + v * kBytes));
         }
