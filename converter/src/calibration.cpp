@@ -163,6 +163,28 @@ std::vector<FrequentToken> frequent_tokens(const std::vector<StoredRequest>& req
   return tokens;
 }
 
+ActiveRowSets once_rows(const std::vector<StoredRequest>& requests, size_t flags,
+                        std::span<const uint64_t> categories, const FrequentValues& frequent) {
+  ActiveRowSets sets;
+  for (const StoredRequest& request : requests) {
+    for (uint32_t i = 0; i < flags; ++i) {
+      if ((request.flags >> i & 1) != 0) sets.rows.push_back(i);
+    }
+    uint64_t first = flags;
+    for (size_t i = 0; i < categories.size(); first += categories[i++])
+      sets.rows.push_back(static_cast<uint32_t>(first + request.categories[i]));
+    for (size_t i = 0; i < frequent.size(); first += frequent[i++].size()) {
+      const double value = request.numerics[i];
+      const auto found = std::lower_bound(frequent[i].begin(), frequent[i].end(), value);
+      if (found != frequent[i].end() && *found == value)
+        sets.rows.push_back(
+            static_cast<uint32_t>(first + static_cast<uint64_t>(found - frequent[i].begin())));
+    }
+    sets.ends.push_back(sets.rows.size());
+  }
+  return sets;
+}
+
 std::vector<double> token_weights(const std::vector<StoredRequest>& requests, size_t vocabulary) {
   std::vector<double> weights(vocabulary, 0.5);
   for (const StoredRequest& request : requests) {
@@ -221,7 +243,7 @@ ActiveRows count_active_rows(const std::vector<StoredRequest>& requests, const F
       }
     }
     total.sketch += static_cast<double>(distinct.size());
-    if (request.tokens.size() > 2) total.features += text.dimensions;
+    if (request.tokens.size() > 2) total.means += text.dimensions;
     total.features += std::popcount(request.flags) + static_cast<int>(request.categories.size());
     for (size_t i = 0; i < request.numerics.size(); ++i) {
       const double value = request.numerics[i];
@@ -232,7 +254,8 @@ ActiveRows count_active_rows(const std::vector<StoredRequest>& requests, const F
     }
   }
   const double count = requests.empty() ? 1 : static_cast<double>(requests.size());
-  return {total.sketch / count, total.tokens / count, total.encoded / count, total.features / count};
+  return {total.sketch / count, total.tokens / count, total.encoded / count, total.features / count,
+          total.means / count};
 }
 
 size_t choose_layers(const Sides& sides, const ActiveRows& rows, const NarrowTypes& types, uint64_t hidden) {
@@ -243,19 +266,20 @@ size_t choose_layers(const Sides& sides, const ActiveRows& rows, const NarrowTyp
   const double sketch = bytes_of(types.sketch);
   const double tokens = bytes_of(types.tokens);
   const double encoded = bytes_of(types.encoded);
-  const double features = bytes_of(types.features);
+  const double features = bytes_of(types.once);
+  const double wide = bytes_of(types.wide);
   const double columns = bytes_of(types.columns);
   const double dense = bytes_of(types.hidden);
-  const double block =
-      (rows.sketch * sketch + rows.tokens * tokens + rows.encoded * encoded + rows.features * features) *
-      width;
+  const double block = (rows.sketch * sketch + rows.tokens * tokens + rows.encoded * encoded +
+                        rows.features * features + rows.means * wide) *
+                       width;
   size_t best = 0;
   double fewest = kGatherCost * 2 * block + 3 * dense * width * width;
   for (size_t layers = 1; layers <= kFoldable; ++layers) {
     const double blocks = static_cast<double>(layers + 1) + (layers < 2 ? 1 : 0);
     double gathered = blocks * block;
     for (size_t layer = 0; layer < layers; ++layer) {
-      const double element = layer == 0 ? features : columns;
+      const double element = layer == 0 ? wide : columns;
       gathered += sides.flips[layer] * static_cast<double>(layers - layer) * width * element;
     }
     const double bytes =

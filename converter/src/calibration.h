@@ -51,6 +51,11 @@ std::vector<FrequentToken> frequent_tokens(const std::vector<StoredRequest>& req
                                            std::span<const uint16_t> codes, TextShape sketch, uint64_t budget,
                                            uint64_t row_bytes);
 
+/// The rows of flags, embeddings (of so many `categories`) and frequent values, in this order, that requests
+/// add.
+ActiveRowSets once_rows(const std::vector<StoredRequest>& requests, size_t flags,
+                        std::span<const uint64_t> categories, const FrequentValues& frequent);
+
 /// How often each of `vocabulary` tokens stands in the requests, and a little for those that do not.
 std::vector<double> token_weights(const std::vector<StoredRequest>& requests, size_t vocabulary);
 
@@ -67,7 +72,8 @@ struct ActiveRows {
   double sketch = 0;
   double tokens = 0;    // rows of whole tokens
   double encoded = 0;   // of numbers' encoded values
-  double features = 0;  // of flags, embeddings, frequent values and the tokens' mean
+  double features = 0;  // of flags, embeddings and frequent values
+  double means = 0;     // of the tokens' mean
 };
 ActiveRows count_active_rows(const std::vector<StoredRequest>& requests, const Frequent& frequent,
                              std::span<const uint16_t> codes, const TextShape& text, size_t encoded_values);

@@ -31,17 +31,17 @@ NarrowTypes types_of(Precision precision) {
     case Precision::fp32:
       break;
     case Precision::bf16:
-      return {bf16, bf16, bf16, bf16, bf16, bf16};
+      return {bf16, bf16, bf16, bf16, bf16, bf16, bf16};
     case Precision::fp16:
-      return {f16, f16, f16, f16, f16, f16};
+      return {f16, f16, f16, f16, f16, f16, f16};
     case Precision::int8:
-      return {s8, s8, s8, s16, s8, s8};
+      return {s8, s8, s8, s16, s8, s8, s8};
     case Precision::mixed:
-      return {s8, s8, s16, s16, s8, bf16};
+      return {s8, s8, s16, s16, s8, bf16, s16};
     case Precision::int4:
-      return {s4, s8, s8, s16, s8, s8};
+      return {s4, s8, s8, s16, s8, s8, s8};
   }
-  return {f32, f32, f32, f32, f32, f32};
+  return {f32, f32, f32, f32, f32, f32, f32};
 }
 
 std::unique_ptr<fbs::SourceT> make_source(const std::string& role, const std::string& format, uint64_t bytes,
@@ -217,7 +217,7 @@ Choices choose(const Reference& reference, const Sources& sources, const Convert
     Frequent frequent;
     frequent.values =
         frequent_values(reference.rows.requests, reference.model.numeric_count(),
-                        options.calibration.frequent_bytes, formats::bytes_of(types.features, columns));
+                        options.calibration.frequent_bytes, formats::bytes_of(types.once, columns));
     frequent.vocabulary = sources.tokens.rows();
     if (options.features.sketch_norm != fbs::SketchNorm::tweet) return frequent;
     frequent.tokens =
@@ -228,7 +228,16 @@ Choices choose(const Reference& reference, const Sources& sources, const Convert
   Choices choices;
   choices.token_weights = token_weights(reference.rows.requests, sources.tokens.rows());
   choices.frequent = find_frequent(dense_columns(reference.model));
-  if (options.folded_layers == 0U) return choices;
+  const auto find_once = [&] {
+    const uint64_t categories[] = {sources.network.language.categories, sources.network.hour.categories,
+                                   sources.network.day.categories};
+    choices.frequent.once = once_rows(reference.rows.requests, options.features.flag_count(), categories,
+                                      choices.frequent.values);
+  };
+  if (options.folded_layers == 0U) {
+    find_once();
+    return choices;
+  }
   choices.sides = find_sides(reference.model, reference.rows.requests, progress);
   const ActiveRows active =
       count_active_rows(reference.rows.requests, choices.frequent, sources.tokens.codes, sources.tokens.shape,
@@ -236,6 +245,7 @@ Choices choose(const Reference& reference, const Sources& sources, const Convert
   const uint64_t hidden = sources.network.hidden();
   choices.layers = options.folded_layers.value_or(choose_layers(choices.sides, active, types, hidden));
   if (choices.layers > 0) choices.frequent = find_frequent(skeleton_columns(hidden, choices.layers));
+  find_once();
   return choices;
 }
 

@@ -6,6 +6,7 @@
 
 #include "layout_builder.h"
 #include "network.h"
+#include "row_rounding.h"
 
 namespace kinglet::converter {
 
@@ -23,6 +24,7 @@ struct Frequent {
   FrequentValues values;
   std::vector<FrequentToken> tokens;  // only with one norm a tweet
   uint64_t vocabulary = 0;            // tokens of the codebook
+  ActiveRowSets once;                 // of flags, embeddings and frequent values, by calibration request
 };
 
 /// The first layer in double: l1 and projection side by side, each padded with zeros to whole panels, the

@@ -140,6 +140,13 @@ void TensorPack::add_nibble_rows(const std::string& name, const NibbleRows& rows
   add_vector(name + ".scale", rows.scale, columns);
 }
 
+void TensorPack::add_byte_rows(const std::string& name, const ByteRows& rows) {
+  const uint64_t columns = rows.scale.size();
+  add(name, fbs::ElementType::s8, {rows.units.size() / columns, columns},
+      std::as_bytes(std::span(rows.units)));
+  add_vector(name + ".scale", rows.scale, columns);
+}
+
 void TensorPack::add_numbers(const std::string& name, std::span<const int32_t> numbers) {
   add(name, fbs::ElementType::s32, {numbers.size()}, std::as_bytes(numbers));
 }

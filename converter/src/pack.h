@@ -7,6 +7,7 @@
 
 #include "kinglet/formats/model_file.h"
 
+#include "row_rounding.h"
 #include "sketch_rounding.h"
 
 namespace kinglet::converter {
@@ -33,6 +34,8 @@ class TensorPack {
                 uint64_t columns);
   /// [rows, columns] of type s4, and `name`.scale.
   void add_nibble_rows(const std::string& name, const NibbleRows& rows);
+  /// [rows, columns] of type s8, and `name`.scale.
+  void add_byte_rows(const std::string& name, const ByteRows& rows);
   /// 32-bit integers.
   void add_numbers(const std::string& name, std::span<const int32_t> numbers);
   /// A [outputs][inputs] matrix in 8 bits, as [outputs / panel][inputs / 4][panel][4], and beside it

@@ -73,10 +73,22 @@ void add_first_layer(const FirstLayerTable& table, InputLayout& layout, const Fr
                      TensorPack& pack) {
   // A mean has few rows that are all added, with any weight: they are stored as other features'.
   const bool mean = layout.layout->token_mean != nullptr;
-  const fbs::ElementType text = mean ? types.features : types.sketch;
+  const fbs::ElementType text = mean ? types.wide : types.sketch;
   const uint64_t text_rows = layout.text_inputs;
+  const uint64_t encoded_rows = layout.plain_inputs - text_rows - layout.layout->flags.size();
+  const std::span<const double> others = table.values().subspan(text_rows * table.stride());
+  const std::span<const double> features = others.subspan(encoded_rows * table.stride());
+  std::vector<double> once(features.begin(), features.end());
+  const std::vector<double> values = table.frequent_rows(layout, frequent.values);
+  once.insert(once.end(), values.begin(), values.end());
+  std::vector<double> bias(table.bias().begin(), table.bias().end());
+  ByteRows byte_rows;
+  if (types.once == fbs::ElementType::s8) {
+    byte_rows = round_once_rows(once, table.stride(), frequent.once, tokens.progress);
+    for (size_t o = 0; o < bias.size(); ++o) bias[o] += byte_rows.bias[o];
+  }
   plan.bias = "first_layer.bias";
-  pack.add_vector(plan.bias, table.bias(), table.stride());
+  pack.add_vector(plan.bias, bias, table.stride());
   plan.rows = mean ? "mean.rows" : "sketch.rows";
   if (is_integer(text)) plan.rows_scale = plan.rows + ".scale";
   const std::span<const double> rows = table.values().first(text_rows * table.stride());
@@ -85,21 +97,17 @@ void add_first_layer(const FirstLayerTable& table, InputLayout& layout, const Fr
   } else {
     pack.add_rows(plan.rows, text, rows, table.stride());
   }
-  const uint64_t encoded_rows = layout.plain_inputs - text_rows - layout.layout->flags.size();
-  const std::span<const double> others = table.values().subspan(text_rows * table.stride());
   pack.add_rows("encoded.rows", types.encoded, others.first(encoded_rows * table.stride()), table.stride());
   add_more_rows(plan, "encoded.rows", types.encoded);
-  pack.add_rows("feature.rows", types.features, others.subspan(encoded_rows * table.stride()),
-                table.stride());
-  add_more_rows(plan, "feature.rows", types.features);
-  const uint64_t values = count_of(frequent.values);
-  if (values != 0) {
-    pack.add_rows("frequent.rows", types.features, table.frequent_rows(layout, frequent.values),
-                  table.stride());
-    add_more_rows(plan, "frequent.rows", types.features);
-    add_frequent_values(frequent.values, table.rows(), *layout.layout);
+  if (types.once == fbs::ElementType::s8) {
+    pack.add_byte_rows("feature.rows", byte_rows);
+  } else {
+    pack.add_rows("feature.rows", types.once, once, table.stride());
   }
-  add_token_rows(table, frequent, table.rows() + values, types.tokens, *layout.layout, plan, pack);
+  add_more_rows(plan, "feature.rows", types.once);
+  add_frequent_values(frequent.values, table.rows(), *layout.layout);
+  add_token_rows(table, frequent, table.rows() + count_of(frequent.values), types.tokens, *layout.layout,
+                 plan, pack);
 }
 
 void add_token_rows(const FirstLayerTable& table, const Frequent& frequent, uint64_t first_row,

@@ -25,12 +25,13 @@ inline constexpr double kGatherCost = 2;
 
 /// What the weight tables of a plan are stored as.
 struct NarrowTypes {
-  fbs::ElementType sketch;    // rows of the sketch: f32, bf16, f16, s8 or s4
-  fbs::ElementType tokens;    // rows of whole tokens: f32, bf16, f16 or s8
-  fbs::ElementType encoded;   // rows of numbers' encoded values: f32, bf16, f16, s16 or s8
-  fbs::ElementType features;  // rows of all other features, columns of the first layer: f32, bf16, f16 or s16
-  fbs::ElementType columns;   // of the layers behind: f32, bf16, f16 or s8
-  fbs::ElementType hidden;    // weights of the hidden layers: f32, bf16, f16 or s8
+  fbs::ElementType sketch;   // rows of the sketch: f32, bf16, f16, s8 or s4
+  fbs::ElementType tokens;   // rows of whole tokens: f32, bf16, f16 or s8
+  fbs::ElementType encoded;  // rows of numbers' encoded values: f32, bf16, f16, s16 or s8
+  fbs::ElementType wide;     // rows of a token mean, columns of the first layer: f32, bf16, f16 or s16
+  fbs::ElementType columns;  // of the layers behind: f32, bf16, f16 or s8
+  fbs::ElementType hidden;   // weights of the hidden layers: f32, bf16, f16 or s8
+  fbs::ElementType once;     // rows that count once (frequent values, flags, categories): as encoded
 };
 
 bool is_integer(fbs::ElementType type);
@@ -50,7 +51,7 @@ void make_leaky(fbs::StepT& step);
 /// The step's normalisation, less its mean.
 void normalise(fbs::StepT& step, const Norm& norm, uint64_t padded, TensorPack& pack);
 
-/// The first layer's tables by feature: text, all others, frequent values.
+/// The first layer's tables: text, encoded values, rows that count once.
 void add_first_layer(const FirstLayerTable& table, InputLayout& layout, const Frequent& frequent,
                      const SketchTokens& tokens, const NarrowTypes& types, fbs::PlanT& plan,
                      TensorPack& pack);

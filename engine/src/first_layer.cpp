@@ -27,7 +27,7 @@ void FirstLayer::book(Arena& arena) {
       std::max<size_t>({layout_.width, layout_.token_vectors.dimensions, kTokenTerms}));
   terms_offset_ = arena.book<kernels::RowTerm>(plan_.tables.size() * table_terms_);
   counts_offset_ = arena.book<size_t>(plan_.tables.size());
-  encoded_offset_ = arena.book<kernels::CountTerm>(table_terms_);
+  counted_offset_ = arena.book<kernels::CountTerm>(table_terms_);
   reader_offset_ = arena.book<float>(plan_.stride);
   mean_sums_offset_ = arena.book<double>(layout_.token_vectors.dimensions);
   mean_offset_ = arena.book<float>(layout_.token_vectors.dimensions);
@@ -39,7 +39,7 @@ void FirstLayer::take(const Arena& arena) noexcept {
   text_terms_ = arena.part<kernels::RowTerm>(text_terms_offset_);
   terms_ = arena.part<kernels::RowTerm>(terms_offset_);
   counts_ = arena.part<size_t>(counts_offset_);
-  encoded_ = arena.part<kernels::CountTerm>(encoded_offset_);
+  counted_ = arena.part<kernels::CountTerm>(counted_offset_);
   reader_ = arena.part<float>(reader_offset_);
   mean_sums_ = arena.part<double>(mean_sums_offset_);
   mean_ = arena.part<float>(mean_offset_);
@@ -130,13 +130,14 @@ void FirstLayer::add_counts(uint32_t table, std::span<const kernels::CountTerm> 
   bytes_read_ += kinglet::add_counts(kernels_, plan_.tables[table], plan_.stride, counts, ahead, scale, sum);
 }
 
-void FirstLayer::add_encoded(uint32_t table, std::span<const kernels::RowTerm> terms, float* sum) noexcept {
+void FirstLayer::add_in_units(uint32_t table, std::span<const kernels::RowTerm> terms, float units,
+                              float* sum) noexcept {
   constexpr float kRound = 0x1.8p23F;  // adding it leaves no bits below 1
   for (size_t t = 0; t < terms.size(); ++t) {
-    const float units = (terms[t].weight * kEncodedUnits + kRound) - kRound;
-    encoded_[t] = {terms[t].row, static_cast<int32_t>(units)};
+    const float count = (terms[t].weight * units + kRound) - kRound;
+    counted_[t] = {terms[t].row, static_cast<int32_t>(count)};
   }
-  add_counts(table, {encoded_, terms.size()}, 0, 1 / kEncodedUnits, sum);
+  add_counts(table, {counted_, terms.size()}, 0, 1 / units, sum);
 }
 
 void FirstLayer::add(uint32_t table, std::span<const kernels::RowTerm> terms, float scale,
@@ -150,7 +151,7 @@ void FirstLayer::add_features(const Request& request, fbs::Scope scope, float* s
     if (counts_[table] == 0) continue;
     const std::span<const kernels::RowTerm> terms(terms_ + table * table_terms_, counts_[table]);
     if (plan_.tables[table].type == fbs::ElementType::s8) {
-      add_encoded(table, terms, sum);
+      add_in_units(table, terms, layout_.in_units[table] ? kEncodedUnits : 1.0F, sum);
     } else {
       add(table, terms, 1.0F, sum);
     }

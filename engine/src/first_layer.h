@@ -45,7 +45,9 @@ class FirstLayer {
   /// Rows that count whole times, of any type.
   void add_counted_rows(uint32_t table, std::span<const kernels::CountTerm> counts, size_t ahead, float scale,
                         float* sum) noexcept;
-  void add_encoded(uint32_t table, std::span<const kernels::RowTerm> terms, float* sum) noexcept;
+  /// Rows of 8 bits; `units` make a weight of 1.
+  void add_in_units(uint32_t table, std::span<const kernels::RowTerm> terms, float units,
+                    float* sum) noexcept;
   void add_counts(uint32_t table, std::span<const kernels::CountTerm> counts, size_t ahead, float scale,
                   float* sum) noexcept;
   void add(uint32_t table, std::span<const kernels::RowTerm> terms, float scale, float* sum) noexcept;
@@ -64,7 +66,7 @@ class FirstLayer {
   size_t text_terms_offset_ = 0;
   size_t terms_offset_ = 0;
   size_t counts_offset_ = 0;
-  size_t encoded_offset_ = 0;
+  size_t counted_offset_ = 0;
   size_t reader_offset_ = 0;
   size_t mean_sums_offset_ = 0;
   size_t mean_offset_ = 0;
@@ -72,7 +74,7 @@ class FirstLayer {
   kernels::CountTerm* token_terms_ = nullptr;
   kernels::RowTerm* terms_ = nullptr;      // [tables][table_terms_]
   size_t* counts_ = nullptr;               // [tables]: terms in use
-  kernels::CountTerm* encoded_ = nullptr;  // [table_terms_]: terms of 8-bit rows
+  kernels::CountTerm* counted_ = nullptr;  // [table_terms_]: terms of 8-bit rows
   float* reader_ = nullptr;                // [stride]
   double* mean_sums_ = nullptr;            // [dimensions of the tokens' vectors]
   float* mean_ = nullptr;                  // [the same]

@@ -27,11 +27,13 @@ class Resolver {
       : file_(file), source_(*file.header().layout()), tables_(tables) {}
 
   Layout run() {
+    layout_.in_units.resize(tables_.size());
     resolve_text();
     resolve_encodings();
     resolve_numerics();
     resolve_flags();
     resolve_embeddings();
+    check_units();
     find_sources();
     return std::move(layout_);
   }
@@ -51,11 +53,18 @@ class Resolver {
     fail(place, "its rows lie outside the tables");
   }
 
+  /// Rows that count once, if at all.
+  RowPlace once_rows(uint64_t first, uint64_t count, const std::string& place) {
+    const RowPlace rows = rows_from(first, count, place);
+    if (tables_[rows.table].type == fbs::ElementType::s4) fail(place, "4-bit rows are for the sketch alone");
+    if (count != 0) once_.insert(rows.table);
+    return rows;
+  }
+
   /// Rows of floats or of 16 bits.
   RowPlace wide_rows(uint64_t first, uint64_t count, const std::string& place) const {
     const RowPlace rows = rows_from(first, count, place);
-    if (counts_whole(tables_[rows.table].type))
-      fail(place, "rows of 8 and 4 bits are for sketch, tokens and encoded values alone");
+    if (counts_whole(tables_[rows.table].type)) fail(place, "expected rows of floats or of 16 bits");
     return rows;
   }
 
@@ -195,19 +204,28 @@ class Resolver {
     const features::Encoding& encoding = layout_.encodings[feature.encoding];
     // The largest weights: cos(x) - 1 goes down to -2; of log_steps all but the last are at most 1.
     const bool fourier = encoding.kind == features::EncodingKind::fourier;
+    layout_.in_units[feature.rows.table] = true;
     largest_weights_ += fourier ? 2 * encoding.values() : encoding.values() + 4;
     if (largest_weights_ * static_cast<size_t>(kEncodedUnits) > kernels::kMaximumCounts)
       fail(place, "too many encoded values for 8-bit rows");
   }
 
-  void resolve_table(const fbs::Numeric& numeric, const std::string& place, NumericFeature& feature) const {
+  /// What counts in units and what counts once are added by different calls.
+  void check_units() const {
+    for (const uint32_t table : once_) {
+      if (layout_.in_units[table])
+        fail("numerics", "expected a table of their own for encoded values in 8 bits");
+    }
+  }
+
+  void resolve_table(const fbs::Numeric& numeric, const std::string& place, NumericFeature& feature) {
     for (const double value : *numeric.table_values()) {
       const bool ascends = feature.table_values.empty() || value > feature.table_values.back();
       if (!ascends || !(std::fabs(value) <= kNumericLimit))
         fail(place, "expected the table's values in ascending order");
       feature.table_values.push_back(value);
     }
-    feature.table_rows = wide_rows(numeric.table_first_row(), feature.table_values.size(), place);
+    feature.table_rows = once_rows(numeric.table_first_row(), feature.table_values.size(), place);
   }
 
   void resolve_flags() {
@@ -215,7 +233,7 @@ class Resolver {
     for (const fbs::Flag* flag : *source_.flags()) {
       const std::string place = "flag " + flag->name()->str();
       name_once(*flag->name(), place);
-      layout_.flags.push_back({wide_rows(flag->first_row(), 1, place),
+      layout_.flags.push_back({once_rows(flag->first_row(), 1, place),
                                index_of(flag_names(), flag->name()->string_view()),
                                scope_of(flag->scope(), place)});
     }
@@ -226,7 +244,7 @@ class Resolver {
       const std::string place = "embedding " + embedding->name()->str();
       name_once(*embedding->name(), place);
       if (embedding->categories() == 0) fail(place, "no categories");
-      const RowPlace rows = wide_rows(embedding->first_row(), embedding->categories(), place);
+      const RowPlace rows = once_rows(embedding->first_row(), embedding->categories(), place);
       const int32_t source = index_of(kEmbeddingNames, embedding->name()->string_view());
       check_categories(source, embedding->categories(), place);
       layout_.embeddings.push_back(
@@ -277,6 +295,7 @@ class Resolver {
   const std::vector<RowTable>& tables_;
   Layout layout_;
   std::set<std::string_view> names_;
+  std::set<uint32_t> once_;  // tables with rows that count once
   size_t largest_weights_ = 0;
 };
 

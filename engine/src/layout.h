@@ -61,6 +61,7 @@ struct Layout {
 
   std::vector<features::Encoding> encodings;
   std::vector<std::vector<float>> at_zero;  // what each encoding makes of 0
+  std::vector<bool> in_units;               // [tables]: encoded values in 8 bits, added in kEncodedUnits
   bool zero_in_bias = false;                // the bias holds every numeric feature at 0
   std::vector<NumericFeature> numerics;
   std::vector<FlagFeature> flags;

@@ -503,8 +503,9 @@ TEST_CASE("columns, tables of values and 8-bit layers that do not fit are refuse
                  "ascending order"));
   CHECK(contains(refused([&](fbs::ModelT& m) { frequent(m).table_first_row = 1'000'000; }),
                  "outside the tables"));
-  CHECK(contains(refused([&](fbs::ModelT& m) { frequent(m).table_first_row = 0; }),
-                 "rows of 8 and 4 bits are for sketch"));
+  CHECK(contains(
+      refused([&](fbs::ModelT& m) { frequent(m).table_first_row = m.layout->numerics[0]->first_row; }),
+      "expected a table of their own for encoded values"));
 
   // Tables of rows by type.
   CHECK(contains(refused([&](fbs::ModelT& m) { m.plan->rows_scale.clear(); }),
@@ -520,11 +521,14 @@ TEST_CASE("columns, tables of values and 8-bit layers that do not fit are refuse
   CHECK(contains(refused([&](fbs::ModelT& m) { m.plan->more_rows.clear(); }), "outside the tables"));
   CHECK(
       contains(refused([&](fbs::ModelT& m) { m.layout->numerics[3]->first_row = 0; }), "outside the tables"));
-  CHECK(contains(refused([&](fbs::ModelT& m) { m.layout->flags[3]->first_row = 0; }),
-                 "rows of 8 and 4 bits are for sketch"));
-  CHECK(
-      contains(refused([&](fbs::ModelT& m) { m.layout->sketch->first_row = m.layout->flags[0]->first_row; }),
-               "sketch: expected rows of floats, of 8-bit or of 4-bit integers"));
+  CHECK(contains(
+      refused([&](fbs::ModelT& m) { m.layout->flags[3]->first_row = m.layout->numerics[0]->first_row; }),
+      "expected a table of their own for encoded values"));
+  CHECK(contains(
+      open_error(forged(
+          [](fbs::ModelT& m, Tensors&) { m.layout->sketch->first_row = m.layout->embeddings[0]->first_row; },
+          tiny_model_in(Precision::mixed))),
+      "sketch: expected rows of floats, of 8-bit or of 4-bit integers"));
   CHECK(contains(refused([&](fbs::ModelT& m) { m.layout->flags[1]->scope = static_cast<fbs::Scope>(7); }),
                  "unknown scope"));
   CHECK(contains(refused([&](fbs::ModelT& m) {
@@ -575,11 +579,11 @@ TEST_CASE("8-bit weights of another panel, and -128 in 8-bit tensors, are refuse
                tiny_skeleton());
     CHECK(contains(open_error(bytes, true), std::string("tensor ") + name + ": holds -128"));
   }
-  // -32768 is nothing special: 16-bit rows are widened before they are multiplied.
+  // -32768 is nothing special: 16-bit columns are widened before they are multiplied.
   const Bytes smallest = forged(
       [](fbs::ModelT& m, Tensors& tensors) {
-        tensors[tensor_index(m, "feature.rows")][0] = std::byte{0x00};
-        tensors[tensor_index(m, "feature.rows")][1] = std::byte{0x80};
+        tensors[tensor_index(m, "flips1.columns")][0] = std::byte{0x00};
+        tensors[tensor_index(m, "flips1.columns")][1] = std::byte{0x80};
       },
       tiny_skeleton());
   CHECK(!contains(verify_error(smallest), "holds"));
@@ -636,7 +640,7 @@ TEST_CASE("a token mean needs a vector a token and rows for it, and no sketch") 
         m.layout->sketch->width = 0;
       },
       tiny_skeleton());
-  CHECK(contains(open_error(eight_bits), "token mean: rows of 8 and 4 bits are for sketch"));
+  CHECK(contains(open_error(eight_bits), "token mean: expected rows of floats or of 16 bits"));
 }
 
 TEST_CASE("token rows need one norm a tweet, one number a token, and rows that take weights") {
@@ -664,10 +668,10 @@ TEST_CASE("token rows need one norm a tweet, one number a token, and rows that t
   const auto with_numbers = [](const std::string& model, std::optional<uint64_t> first_row) {
     return forged(
         [&](fbs::ModelT& m, Tensors& tensors) {
-          const size_t at = tensor_index(m, "hidden4.weights.sums");
-          auto numbers = std::make_unique<fbs::TensorT>(*m.tensors[at]);
+          auto numbers = std::make_unique<fbs::TensorT>();
           const uint64_t tokens = m.tensors[tensor_index(m, "codebook")]->shape[0];
           numbers->name = "token.rows";
+          numbers->type = fbs::ElementType::s32;
           numbers->shape = {tokens};
           numbers->padded_columns = static_cast<uint32_t>(tokens);
           m.tensors.push_back(std::move(numbers));
@@ -682,8 +686,10 @@ TEST_CASE("token rows need one norm a tweet, one number a token, and rows that t
   CHECK(contains(open_error(with_numbers(tiny_skeleton(), 1'000'000)),
                  "token rows: its rows lie outside the tables"));
   for (const auto first_row : {std::optional<uint64_t>(0), std::optional<uint64_t>()}) {
-    const Bytes good = with_numbers(tiny_skeleton(), first_row);  // 8-bit rows, 16-bit rows
-    Model::from_memory(good.all(), "forged");
+    for (const std::string& model : {tiny_skeleton(), tiny_model_in(Precision::mixed)}) {
+      const Bytes good = with_numbers(model, first_row);  // rows of 8 and of 16 bits
+      Model::from_memory(good.all(), "forged");
+    }
   }
 }
 
@@ -702,9 +708,9 @@ TEST_CASE("4-bit rows are for the sketch alone, in whole groups of 64") {
                  }),
                  "4-bit rows are for the sketch alone"));
   CHECK(contains(refused([](fbs::ModelT& m, Tensors&) { m.layout->flags[0]->first_row = 0; }),
-                 "rows of 8 and 4 bits are for sketch"));
+                 "4-bit rows are for the sketch alone"));
   CHECK(contains(refused([](fbs::ModelT& m, Tensors&) { m.layout->embeddings[0]->first_row = 0; }),
-                 "rows of 8 and 4 bits are for sketch"));
+                 "4-bit rows are for the sketch alone"));
   CHECK(contains(refused([](fbs::ModelT& m, Tensors&) { m.plan->rows_scale.clear(); }),
                  "rows of integers have a scale"));
   // Other shapes and packings of the same bytes.
