@@ -57,8 +57,10 @@ struct Avx2 {
   KINGLET_INLINE void store_ints(int32_t* to, Ints values) {
     _mm256_store_si256(reinterpret_cast<__m256i*>(to), values);
   }
-  KINGLET_INLINE PairWeight pair_weight(int32_t a, int32_t b) {
-    return _mm256_set1_epi16(static_cast<int16_t>(a | b << 8));
+  KINGLET_INLINE PairWeight pair_weight(const uint8_t* counts) {
+    int16_t both = 0;
+    std::memcpy(&both, counts, sizeof both);
+    return _mm256_set1_epi16(both);
   }
   KINGLET_INLINE void add_pair(Shorts& first, Shorts& second, __m256i a, __m256i b, PairWeight weight) {
     first = _mm256_add_epi16(first, _mm256_maddubs_epi16(weight, _mm256_unpacklo_epi8(a, b)));

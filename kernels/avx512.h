@@ -46,8 +46,10 @@ struct Avx512 {
   KINGLET_INLINE Ints load_ints(const int32_t* from) { return _mm512_load_si512(from); }
   KINGLET_INLINE Batch to_float(const int32_t* from) { return _mm512_cvtepi32_ps(load_ints(from)); }
   KINGLET_INLINE void store_ints(int32_t* to, Ints values) { _mm512_store_si512(to, values); }
-  KINGLET_INLINE PairWeight pair_weight(int32_t a, int32_t b) {
-    return _mm512_set1_epi16(static_cast<int16_t>(a | b << 8));
+  KINGLET_INLINE PairWeight pair_weight(const uint8_t* counts) {
+    int16_t both = 0;
+    std::memcpy(&both, counts, sizeof both);
+    return _mm512_set1_epi16(both);
   }
   KINGLET_INLINE void add_pair(Shorts& first, Shorts& second, __m512i a, __m512i b, PairWeight weight) {
     first = _mm512_add_epi16(first, _mm512_maddubs_epi16(weight, _mm512_unpacklo_epi8(a, b)));

@@ -46,8 +46,8 @@ struct Neon {
   KINGLET_INLINE Ints load_ints(const int32_t* from) { return vld1q_s32(from); }
   KINGLET_INLINE Batch to_float(const int32_t* from) { return vcvtq_f32_s32(vld1q_s32(from)); }
   KINGLET_INLINE void store_ints(int32_t* to, Ints values) { vst1q_s32(to, values); }
-  KINGLET_INLINE PairWeight pair_weight(int32_t a, int32_t b) {
-    return {vdup_n_s8(static_cast<int8_t>(a)), vdup_n_s8(static_cast<int8_t>(b))};
+  KINGLET_INLINE PairWeight pair_weight(const uint8_t* counts) {
+    return {vdup_n_s8(static_cast<int8_t>(counts[0])), vdup_n_s8(static_cast<int8_t>(counts[1]))};
   }
   KINGLET_INLINE void add_pair(Shorts& first, Shorts& second, int8x16_t a, int8x16_t b, PairWeight weight) {
     first = vmlal_s8(vmlal_s8(first, vget_low_s8(a), weight.a), vget_low_s8(b), weight.b);

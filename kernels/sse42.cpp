@@ -88,8 +88,10 @@ struct Sse42 {
   KINGLET_INLINE void store_ints(int32_t* to, Ints values) {
     _mm_store_si128(reinterpret_cast<__m128i*>(to), values);
   }
-  KINGLET_INLINE PairWeight pair_weight(int32_t a, int32_t b) {
-    return _mm_set1_epi16(static_cast<int16_t>(a | b << 8));
+  KINGLET_INLINE PairWeight pair_weight(const uint8_t* counts) {
+    int16_t both = 0;
+    std::memcpy(&both, counts, sizeof both);
+    return _mm_set1_epi16(both);
   }
   KINGLET_INLINE void add_pair(Shorts& first, Shorts& second, __m128i a, __m128i b, PairWeight weight) {
     first = _mm_add_epi16(first, _mm_maddubs_epi16(weight, _mm_unpacklo_epi8(a, b)));

@@ -10,7 +10,7 @@
 ///   - Bytes, load_bytes: a vector of 8-bit integers, from any address.
 ///   - Shorts: a vector of 16-bit integers, half as many lanes as Bytes; zero_shorts, load_shorts,
 ///   store_shorts; any_shorts: loaded from any address.
-///   - PairWeight, pair_weight(a, b): counts of two rows, each at most 127.
+///   - PairWeight, pair_weight(counts): counts of two rows, each at most 127.
 ///   - add_pair(first, second, a, b, weight): adds a * weight.a + b * weight.b to two vectors of 16-bit sums.
 ///     Which output has which lane is the set's own affair, until `in_order` puts them in order.
 ///   - Ints: a vector of 32-bit integers; zero_ints, load_ints, store_ints; to_float: loaded and made floats.
@@ -81,10 +81,12 @@ struct KernelsS8 {
   /// The rows of a call whose sums fit 16 bits, two by two (the last one's partner may count nothing).
   struct Pairs {
     static constexpr size_t kLimit = kShortCounts + 1;
-    const int8_t* rows[kLimit];
-    const int8_t* next[kLimit];  // those of the next call, or the same ones
-    const int8_t* far[kLimit];   // what is read so much later: the next call's rows, or some lines on
-    int32_t counts[kLimit];
+    struct Row {
+      const int8_t* at;
+      const int8_t* far;  // what is read so much later: a row of the next call, or some lines on
+    };
+    Row rows[kLimit];
+    uint8_t counts[kLimit];
     size_t count = 0;  // of rows; even
   };
 
@@ -93,42 +95,42 @@ struct KernelsS8 {
     constexpr size_t kFar = 1024;
     for (size_t t = 0; t < count; ++t) {
       if (terms[t].count == 0) continue;
-      pairs.rows[pairs.count] = rows + terms[t].row * stride;
-      pairs.counts[pairs.count++] = terms[t].count;
+      pairs.rows[pairs.count].at = rows + terms[t].row * stride;
+      pairs.counts[pairs.count++] = static_cast<uint8_t>(terms[t].count);
     }
     if (pairs.count % 2 != 0) {
-      pairs.rows[pairs.count] = pairs.rows[pairs.count - 1];
+      pairs.rows[pairs.count].at = pairs.rows[pairs.count - 1].at;
       pairs.counts[pairs.count++] = 0;
     }
-    for (size_t r = 0; r < pairs.count; ++r) {
-      pairs.next[r] = r < ahead ? rows + terms[count + r].row * stride : pairs.rows[r];
-      pairs.far[r] = r < ahead ? pairs.next[r] : pairs.rows[r] + kFar;
-    }
+    for (size_t r = 0; r < pairs.count; ++r)
+      pairs.rows[r].far = r < ahead ? rows + terms[count + r].row * stride : pairs.rows[r].at + kFar;
   }
 
-  /// `kVectors` vectors of bytes, `at` bytes into the rows. The lines behind them, at `fetched` of
-  /// `fetched_rows`, are asked for meanwhile: rows lie here and there, and are read a little at a time. So
-  /// are those far behind, into the second-level cache: only so do they come in time from memory (300 rows
-  /// out of 24 MB, Zen 4: 105 us without, 78 with).
+  /// `kVectors` vectors of bytes, `at` bytes into the rows. Meanwhile the lines behind them are asked for:
+  /// rows lie here and there, and are read a little at a time. So are those far behind, into the second-level
+  /// cache: only so do they come in time from memory (300 rows out of 24 MB, Zen 4: 105 us without, 78 with).
   template <size_t kVectors>
-  KINGLET_INLINE void add_short_block(const Pairs& pairs, size_t at, const int8_t* const* fetched_rows,
-                                      size_t fetched, float scale, const float* output_scale, float* sum) {
+  KINGLET_INLINE void add_short_block(const Pairs& pairs, size_t at, float scale, const float* output_scale,
+                                      float* sum) {
     constexpr size_t kLine = 64;
     constexpr size_t kBytes = 2 * kShorts;
+    constexpr size_t kBlock = kVectors * kBytes;
     Shorts first[kVectors];
     Shorts second[kVectors];
     for (size_t v = 0; v < kVectors; ++v) first[v] = second[v] = Set::zero_shorts();
     for (size_t r = 0; r < pairs.count; r += 2) {
-      for (size_t byte = 0; byte < kVectors * kBytes; byte += kLine) {
-        __builtin_prefetch(fetched_rows[r] + fetched + byte);
-        __builtin_prefetch(fetched_rows[r + 1] + fetched + byte);
-        __builtin_prefetch(pairs.far[r] + at + byte, 0, 2);
-        __builtin_prefetch(pairs.far[r + 1] + at + byte, 0, 2);
+      const auto& [a, far_a] = pairs.rows[r];
+      const auto& [b, far_b] = pairs.rows[r + 1];
+      for (size_t byte = at; byte < at + kBlock; byte += kLine) {
+        __builtin_prefetch(a + byte + kBlock);
+        __builtin_prefetch(b + byte + kBlock);
+        __builtin_prefetch(far_a + byte, 0, 2);
+        __builtin_prefetch(far_b + byte, 0, 2);
       }
-      const auto weight = Set::pair_weight(pairs.counts[r], pairs.counts[r + 1]);
+      const auto weight = Set::pair_weight(pairs.counts + r);
       for (size_t v = 0; v < kVectors; ++v) {
-        Set::add_pair(first[v], second[v], Set::load_bytes(pairs.rows[r] + at + v * kBytes),
-                      Set::load_bytes(pairs.rows[r + 1] + at + v * kBytes), weight);
+        const size_t byte = at + v * kBytes;
+        Set::add_pair(first[v], second[v], Set::load_bytes(a + byte), Set::load_bytes(b + byte), weight);
       }
     }
     for (size_t v = 0; v < kVectors; ++v) {
@@ -141,21 +143,18 @@ struct KernelsS8 {
     }
   }
 
-  KINGLET_INLINE void add_rows_short(const int8_t* rows, size_t stride, size_t width, const CountTerm* terms,
-                                     size_t count, size_t ahead, float scale, const float* output_scale,
-                                     float* sum) {
-    constexpr size_t kVectors = 2;
-    constexpr size_t kBlock = kVectors * 2 * kShorts;
+  /// Not inlined: among the loops of other widths g++ 12 runs out of registers.
+  [[gnu::noinline]] static void add_rows_short(const int8_t* rows, size_t stride, size_t width,
+                                               const CountTerm* terms, size_t count, size_t ahead,
+                                               float scale, const float* output_scale, float* sum) {
+    constexpr size_t kBytes = 2 * kShorts;
+    constexpr size_t kVectors = kBytes < 64 ? 4 : 2;
     Pairs pairs;
     find_pairs(rows, stride, terms, count, ahead, pairs);
     size_t at = 0;
-    for (; at + kBlock <= width; at += kBlock) {
-      const bool last = at + 2 * kBlock > width;
-      add_short_block<kVectors>(pairs, at, last ? pairs.next : pairs.rows, last ? 0 : at + kBlock, scale,
-                                output_scale, sum);
-    }
-    for (; at < width; at += kBlock / kVectors)
-      add_short_block<1>(pairs, at, pairs.next, 0, scale, output_scale, sum);
+    for (; at + kVectors * kBytes <= width; at += kVectors * kBytes)
+      add_short_block<kVectors>(pairs, at, scale, output_scale, sum);
+    for (; at < width; at += kBytes) add_short_block<1>(pairs, at, scale, output_scale, sum);
   }
 
   /// Outputs summed up at a time: rows are read as they lie, into sums that stay in the first-level cache.
