@@ -330,6 +330,33 @@ void add_rows_s4(benchmark::State& state, const KernelTable* table) {
   add_counted_rows<uint8_t, kStride / 2>(state, table->add_rows_s4);
 }
 
+/// Numbers without a row of their own: bundles of their 16 encoded values' rows.
+void add_bundles_s8(benchmark::State& state, const KernelTable* table) {
+  constexpr size_t kBundleRows = 16;
+  constexpr size_t kBundles = 73;
+  constexpr size_t kActive = 8;
+  constexpr size_t kBundleBytes = kBundleRows * kStride;
+  const auto bundles = make_rows<int8_t>(kBundles * kBundleBytes);
+  const auto counts = make_numbers<int16_t>(kActive * kBundleRows, 250);
+  const Floats scale = make_floats(kStride);
+  const Floats sum = make_floats(kStride);
+  std::vector<uint32_t> active;
+  for (uint32_t i = 0; i < kActive; ++i) active.push_back(i * 37 % kBundles);
+  in_turns(
+      state, kActive * kBundleBytes,
+      [&] {
+        table->add_bundles_s8(bundles.get(), kBundleRows, kStride, active.data(), counts.get(), kActive, 0.2F,
+                              scale.get(), sum.get());
+        benchmark::ClobberMemory();
+      },
+      [&] {
+        uint64_t total = 0;
+        for (const uint32_t bundle : active)
+          total ^= streaming_read(bundles.get() + bundle * kBundleBytes, kBundleBytes);
+        benchmark::DoNotOptimize(total);
+      });
+}
+
 /// A chain of multiplications of 64-bit integers: three cycles each on every x86-64 CPU with AVX2.
 void clock_rate(benchmark::State& state) {
   constexpr uint64_t kSteps = 100'000;
@@ -368,6 +395,7 @@ int main(int argc, char** argv) {
       {"add_rows_s8/550x3008/", add_rows_s8},
       {"add_rows_s4/550x3008/", add_rows_s4},
       {"add_columns_s8/550x3008/", add_columns_s8},
+      {"add_bundles_s8/8x16x3008/", add_bundles_s8},
   };
   benchmark::RegisterBenchmark("clock", clock_rate)->Unit(benchmark::kMicrosecond)->UseManualTime();
   for (const Isa isa : kinglet::kernels::built_isas()) {

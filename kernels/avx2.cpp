@@ -13,10 +13,11 @@ using S4 = simd::KernelsS4<Avx2>;
 
 }  // namespace
 
-const KernelTable avx2_table = {
-    Isa::avx2,        F32::add_rows<float>, F32::add_rows<Bf16>, F32::add_rows<F16>,
-    S8::add_rows_s16, S8::add_rows,         S4::add_rows,        F32::gemv<float>,
-    F32::gemv<Bf16>,  F32::gemv<F16>,       S8::quantize,        S8::gemv,
-    F32::activate,    F32::find_flips,      list_flips,          count_flips};
+const KernelTable avx2_table = {Isa::avx2,          F32::add_rows<float>, F32::add_rows<Bf16>,
+                                F32::add_rows<F16>, S8::add_rows_s16,     S8::add_rows,
+                                S4::add_rows,       S8::add_bundles,      F32::gemv<float>,
+                                F32::gemv<Bf16>,    F32::gemv<F16>,       S8::quantize,
+                                S8::gemv,           F32::activate,        F32::find_flips,
+                                list_flips,         count_flips};
 
 }  // namespace kinglet::kernels

@@ -140,6 +140,27 @@ void TensorPack::add_nibble_rows(const std::string& name, const NibbleRows& rows
   add_vector(name + ".scale", rows.scale, columns);
 }
 
+void TensorPack::add_bundles(const std::string& name, std::span<const double> values, uint64_t columns,
+                             uint64_t bundle) {
+  constexpr uint64_t kQuad = kernels::kQuad;
+  constexpr uint64_t kPanel = kernels::kWidePanel;
+  add_integer_rows<int8_t>(name, fbs::ElementType::s8, values, columns);
+  // The scale was added last.
+  std::vector<std::byte>& rows = bytes_[bytes_.size() - 2];
+  std::vector<std::byte> packed(rows.size());
+  for (uint64_t i = 0; i < rows.size(); ++i) {
+    const uint64_t row = i / columns;
+    const uint64_t column = i % columns;
+    const uint64_t quad = ((row / bundle * columns + column / kPanel * kPanel) * bundle +
+                           row % bundle / kQuad * kPanel * kQuad);
+    packed[quad + column % kPanel * kQuad + row % kQuad] = rows[i];
+  }
+  rows = std::move(packed);
+  fbs::TensorT& info = *infos_[infos_.size() - 2];
+  info.packing = fbs::Packing::bundles;
+  info.panel = static_cast<uint32_t>(bundle);
+}
+
 void TensorPack::add_byte_rows(const std::string& name, const ByteRows& rows) {
   const uint64_t columns = rows.scale.size();
   add(name, fbs::ElementType::s8, {rows.units.size() / columns, columns},

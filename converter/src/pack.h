@@ -34,6 +34,9 @@ class TensorPack {
                 uint64_t columns);
   /// [rows, columns] of type s4, and `name`.scale.
   void add_nibble_rows(const std::string& name, const NibbleRows& rows);
+  /// As add_rows of type s8, in bundles of `bundle` rows, a multiple of 4; columns are a multiple of 64.
+  void add_bundles(const std::string& name, std::span<const double> values, uint64_t columns,
+                   uint64_t bundle);
   /// [rows, columns] of type s8, and `name`.scale.
   void add_byte_rows(const std::string& name, const ByteRows& rows);
   /// 32-bit integers.

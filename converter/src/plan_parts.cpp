@@ -97,7 +97,13 @@ void add_first_layer(const FirstLayerTable& table, InputLayout& layout, const Fr
   } else {
     pack.add_rows(plan.rows, text, rows, table.stride());
   }
-  pack.add_rows("encoded.rows", types.encoded, others.first(encoded_rows * table.stride()), table.stride());
+  const std::span<const double> encoded = others.first(encoded_rows * table.stride());
+  const uint64_t bundle = encoded_rows / layout.layout->numerics.size();
+  if (types.encoded == fbs::ElementType::s8 && bundle % kernels::kQuad == 0) {
+    pack.add_bundles("encoded.rows", encoded, table.stride(), bundle);
+  } else {
+    pack.add_rows("encoded.rows", types.encoded, encoded, table.stride());
+  }
   add_more_rows(plan, "encoded.rows", types.encoded);
   if (types.once == fbs::ElementType::s8) {
     pack.add_byte_rows("feature.rows", byte_rows);

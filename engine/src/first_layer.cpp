@@ -28,6 +28,8 @@ void FirstLayer::book(Arena& arena) {
   terms_offset_ = arena.book<kernels::RowTerm>(plan_.tables.size() * table_terms_);
   counts_offset_ = arena.book<size_t>(plan_.tables.size());
   counted_offset_ = arena.book<kernels::CountTerm>(table_terms_);
+  bundles_offset_ = arena.book<uint32_t>(table_terms_);
+  bundle_counts_offset_ = arena.book<int16_t>(table_terms_);
   reader_offset_ = arena.book<float>(plan_.stride);
   mean_sums_offset_ = arena.book<double>(layout_.token_vectors.dimensions);
   mean_offset_ = arena.book<float>(layout_.token_vectors.dimensions);
@@ -40,6 +42,8 @@ void FirstLayer::take(const Arena& arena) noexcept {
   terms_ = arena.part<kernels::RowTerm>(terms_offset_);
   counts_ = arena.part<size_t>(counts_offset_);
   counted_ = arena.part<kernels::CountTerm>(counted_offset_);
+  bundles_ = arena.part<uint32_t>(bundles_offset_);
+  bundle_counts_ = arena.part<int16_t>(bundle_counts_offset_);
   reader_ = arena.part<float>(reader_offset_);
   mean_sums_ = arena.part<double>(mean_sums_offset_);
   mean_ = arena.part<float>(mean_offset_);
@@ -130,13 +134,25 @@ void FirstLayer::add_counts(uint32_t table, std::span<const kernels::CountTerm> 
   bytes_read_ += kinglet::add_counts(kernels_, plan_.tables[table], plan_.stride, counts, ahead, scale, sum);
 }
 
+int32_t FirstLayer::units_of(float weight, float units) noexcept {
+  constexpr float kRound = 0x1.8p23F;  // adding it leaves no bits below 1
+  return static_cast<int32_t>((weight * units + kRound) - kRound);
+}
+
+void FirstLayer::add_bundles(uint32_t table, std::span<const kernels::RowTerm> terms, float* sum) noexcept {
+  const RowTable& rows = plan_.tables[table];
+  const size_t count = terms.size() / rows.bundle;
+  for (size_t b = 0; b < count; ++b) bundles_[b] = terms[b * rows.bundle].row / rows.bundle;
+  for (size_t t = 0; t < terms.size(); ++t)
+    bundle_counts_[t] = static_cast<int16_t>(units_of(terms[t].weight, kEncodedUnits));
+  kernels_.add_bundles_s8(static_cast<const int8_t*>(rows.rows), rows.bundle, plan_.stride, bundles_,
+                          bundle_counts_, count, 1 / kEncodedUnits, rows.scale, sum);
+  bytes_read_ += formats::bytes_of(rows.type, terms.size() * plan_.stride);
+}
+
 void FirstLayer::add_in_units(uint32_t table, std::span<const kernels::RowTerm> terms, float units,
                               float* sum) noexcept {
-  constexpr float kRound = 0x1.8p23F;  // adding it leaves no bits below 1
-  for (size_t t = 0; t < terms.size(); ++t) {
-    const float count = (terms[t].weight * units + kRound) - kRound;
-    counted_[t] = {terms[t].row, static_cast<int32_t>(count)};
-  }
+  for (size_t t = 0; t < terms.size(); ++t) counted_[t] = {terms[t].row, units_of(terms[t].weight, units)};
   add_counts(table, {counted_, terms.size()}, 0, 1 / units, sum);
 }
 
@@ -150,7 +166,9 @@ void FirstLayer::add_features(const Request& request, fbs::Scope scope, float* s
   for (uint32_t table = 0; table < plan_.tables.size(); ++table) {
     if (counts_[table] == 0) continue;
     const std::span<const kernels::RowTerm> terms(terms_ + table * table_terms_, counts_[table]);
-    if (plan_.tables[table].type == fbs::ElementType::s8) {
+    if (plan_.tables[table].bundle != 0) {
+      add_bundles(table, terms, sum);
+    } else if (plan_.tables[table].type == fbs::ElementType::s8) {
       add_in_units(table, terms, layout_.in_units[table] ? kEncodedUnits : 1.0F, sum);
     } else {
       add(table, terms, 1.0F, sum);
@@ -187,11 +205,12 @@ void FirstLayer::collect_numeric(const NumericFeature& numeric, double value) no
   }
   const features::Encoding& encoding = layout_.encodings[numeric.encoding];
   const std::vector<float>& at_zero = layout_.at_zero[numeric.encoding];
+  const bool bundled = plan_.tables[numeric.rows.table].bundle != 0;  // rows that all are added
   float encoded[features::kMaximumEncoded];
   encoding.encode(value, encoded);
   for (uint32_t k = 0; k < encoding.values(); ++k) {
     const float weight = layout_.zero_in_bias ? encoded[k] - at_zero[k] : encoded[k];
-    if (std::fabs(weight) >= kernels::kSmallestActivation) push(numeric.rows, k, weight);
+    if (bundled || std::fabs(weight) >= kernels::kSmallestActivation) push(numeric.rows, k, weight);
   }
 }
 

@@ -45,9 +45,12 @@ class FirstLayer {
   /// Rows that count whole times, of any type.
   void add_counted_rows(uint32_t table, std::span<const kernels::CountTerm> counts, size_t ahead, float scale,
                         float* sum) noexcept;
+  static int32_t units_of(float weight, float units) noexcept;
   /// Rows of 8 bits; `units` make a weight of 1.
   void add_in_units(uint32_t table, std::span<const kernels::RowTerm> terms, float units,
                     float* sum) noexcept;
+  /// A weight for each row of some bundles.
+  void add_bundles(uint32_t table, std::span<const kernels::RowTerm> terms, float* sum) noexcept;
   void add_counts(uint32_t table, std::span<const kernels::CountTerm> counts, size_t ahead, float scale,
                   float* sum) noexcept;
   void add(uint32_t table, std::span<const kernels::RowTerm> terms, float scale, float* sum) noexcept;
@@ -67,6 +70,8 @@ class FirstLayer {
   size_t terms_offset_ = 0;
   size_t counts_offset_ = 0;
   size_t counted_offset_ = 0;
+  size_t bundles_offset_ = 0;
+  size_t bundle_counts_offset_ = 0;
   size_t reader_offset_ = 0;
   size_t mean_sums_offset_ = 0;
   size_t mean_offset_ = 0;
@@ -75,6 +80,8 @@ class FirstLayer {
   kernels::RowTerm* terms_ = nullptr;      // [tables][table_terms_]
   size_t* counts_ = nullptr;               // [tables]: terms in use
   kernels::CountTerm* counted_ = nullptr;  // [table_terms_]: terms of 8-bit rows
+  uint32_t* bundles_ = nullptr;            // [table_terms_]
+  int16_t* bundle_counts_ = nullptr;       // [table_terms_]
   float* reader_ = nullptr;                // [stride]
   double* mean_sums_ = nullptr;            // [dimensions of the tokens' vectors]
   float* mean_ = nullptr;                  // [the same]

@@ -43,7 +43,7 @@ class Resolver {
     throw Error(file_.path(), "layout " + source_.name()->str() + ", " + place, message);
   }
 
-  RowPlace rows_from(uint64_t first, uint64_t count, const std::string& place) const {
+  RowPlace any_rows(uint64_t first, uint64_t count, const std::string& place) const {
     for (size_t t = 0; t < tables_.size(); ++t) {
       const RowTable& table = tables_[t];
       if (first < table.first_row || first - table.first_row > table.count) continue;
@@ -51,6 +51,22 @@ class Resolver {
       if (count <= table.count - row) return {static_cast<uint32_t>(t), static_cast<uint32_t>(row)};
     }
     fail(place, "its rows lie outside the tables");
+  }
+
+  /// Rows that may be added one by one.
+  RowPlace rows_from(uint64_t first, uint64_t count, const std::string& place) const {
+    const RowPlace rows = any_rows(first, count, place);
+    if (tables_[rows.table].bundle != 0) fail(place, "rows in bundles are for encoded values alone");
+    return rows;
+  }
+
+  /// Rows of one number: a bundle where they lie in such.
+  RowPlace encoded_rows(uint64_t first, uint64_t count, const std::string& place) const {
+    const RowPlace rows = any_rows(first, count, place);
+    const uint32_t bundle = tables_[rows.table].bundle;
+    if (bundle != 0 && (count != bundle || rows.row % bundle != 0))
+      fail(place, "expected a bundle of " + std::to_string(bundle) + " rows");
+    return rows;
   }
 
   /// Rows that count once, if at all.
@@ -187,7 +203,7 @@ class Resolver {
       if (numeric->encoding() >= layout_.encodings.size()) fail(place, "names no encoding");
       NumericFeature feature;
       feature.encoding = numeric->encoding();
-      feature.rows = rows_from(numeric->first_row(), layout_.encodings[feature.encoding].values(), place);
+      feature.rows = encoded_rows(numeric->first_row(), layout_.encodings[feature.encoding].values(), place);
       if (tables_[feature.rows.table].type == fbs::ElementType::s4)
         fail(place, "4-bit rows are for the sketch alone");
       count_units(feature, place);

@@ -71,8 +71,9 @@ class Resolver {
     const fbs::ElementType type = rows.info->type();
     const bool integers = counts_whole(type) || type == fbs::ElementType::s16;
     const size_t lane = counts_whole(type) ? kernels::kByteLane : kernels::kLane;
-    if ((!is_float(type) && !integers) || rows.info->packing() != fbs::Packing::rows || rows.rank() != 2 ||
-        rows.info->padded_columns() % lane != 0) {
+    const bool bundles = rows.info->packing() == fbs::Packing::bundles && type == fbs::ElementType::s8;
+    if ((!is_float(type) && !integers) || (rows.info->packing() != fbs::Packing::rows && !bundles) ||
+        rows.rank() != 2 || rows.info->padded_columns() % lane != 0) {
       fail(place, "expected a table of rows, padded to whole lanes of " + std::to_string(lane));
     }
     const uint64_t stride = rows.info->padded_columns();
@@ -87,7 +88,8 @@ class Resolver {
     const uint64_t count = rows.dimension(0);
     if (count > std::numeric_limits<uint32_t>::max() - first) fail(place, "too many rows");
     plan_.tables.push_back({rows.bytes.data(), type,
-                            integers ? vector(scale_name, stride, stride, place) : nullptr, first, count});
+                            integers ? vector(scale_name, stride, stride, place) : nullptr, first, count,
+                            bundles ? rows.info->panel() : 0});
   }
 
   void resolve_first_layer() {
@@ -218,7 +220,7 @@ class Resolver {
       fail(place, "columns of integers have a scale, others none");
     const float* scale =
         integers ? vector(source.columns_scale(), step.columns_width, step.columns_width, place) : nullptr;
-    step.columns = {columns.bytes.data(), type, scale, 0, input.width};
+    step.columns = {columns.bytes.data(), type, scale, 0, input.width, 0};
     if (source.dense_way() != nullptr) resolve_dense_way(*source.dense_way(), place, step);
   }
 

@@ -36,6 +36,7 @@ struct RowTable {
   const float* scale = nullptr;                   // of integers: what one unit stands for, an output each
   uint64_t first_row = 0;
   uint64_t count = 0;
+  uint32_t bundle = 0;  // s8 rows that are added together (fbs::Packing::bundles); 0: each by itself
 };
 
 /// The largest flip of a layer, in whole units, where columns are 8-bit integers: 10 bits.

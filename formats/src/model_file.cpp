@@ -18,6 +18,10 @@ static_assert(std::endian::native == std::endian::little, "model files are littl
 /// Elements of 4 bits that share 32 bytes (model.fbs, ElementType).
 constexpr uint32_t kNibbleGroup = 64;
 
+/// Rows side by side, and columns of a panel (model.fbs, Packing).
+constexpr uint32_t kQuad = 4;
+constexpr uint32_t kBundlePanel = 32;
+
 /// a * b, or an Error where it does not fit 63 bits.
 uint64_t multiply(const std::string& file, const std::string& place, uint64_t a, uint64_t b) {
   uint64_t product = 0;
@@ -31,6 +35,17 @@ uint64_t round_up(const std::string& file, const std::string& place, uint64_t va
   return multiply(file, place, value / step + (value % step != 0 ? 1 : 0), step);
 }
 
+uint64_t bundled_elements(const std::string& file, const std::string& place, const fbs::Tensor& tensor) {
+  const auto& shape = *tensor.shape();
+  const uint32_t bundle = tensor.panel();
+  if (shape.size() != 2) throw Error(file, place, "packing bundles needs the shape [rows, columns]");
+  if (bundle == 0 || bundle > 4096 || bundle % kQuad != 0 || shape.Get(0) % bundle != 0)
+    throw Error(file, place, "expected whole bundles of 4, 8, .. 4096 rows");
+  if (shape.Get(1) % kBundlePanel != 0 || tensor.padded_columns() != shape.Get(1))
+    throw Error(file, place, "expected bundles of whole panels of 32 columns");
+  return multiply(file, place, shape.Get(0), shape.Get(1));
+}
+
 uint64_t packed_elements(const std::string& file, const std::string& place, const fbs::Tensor& tensor) {
   const auto& shape = *tensor.shape();
   for (const uint64_t dimension : shape) {
@@ -41,9 +56,10 @@ uint64_t packed_elements(const std::string& file, const std::string& place, cons
     if (shape.size() != 2) throw Error(file, place, "packing panels needs the shape [outputs, inputs]");
     if (panel == 0 || panel > 4096) throw Error(file, place, "expected a panel of 1 to 4096 outputs");
     const uint64_t inputs =
-        tensor.packing() == fbs::Packing::quads ? round_up(file, place, shape.Get(1), 4) : shape.Get(1);
+        tensor.packing() == fbs::Packing::quads ? round_up(file, place, shape.Get(1), kQuad) : shape.Get(1);
     return multiply(file, place, round_up(file, place, shape.Get(0), panel), inputs);
   }
+  if (tensor.packing() == fbs::Packing::bundles) return bundled_elements(file, place, tensor);
   if (tensor.packing() != fbs::Packing::rows) throw Error(file, place, "unknown packing");
   if (shape.size() != 1 && shape.size() != 2) throw Error(file, place, "expected one or two dimensions");
   const uint64_t columns = shape.Get(shape.size() - 1);

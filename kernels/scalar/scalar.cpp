@@ -63,6 +63,20 @@ void add_rows_s4(const uint8_t* rows, size_t stride, size_t width, const CountTe
   }
 }
 
+void add_bundles_s8(const int8_t* bundles, size_t rows, size_t width, const uint32_t* active,
+                    const int16_t* counts, size_t count, float scale, const float* output_scale, float* sum) {
+  for (size_t o = 0; o < width; ++o) {
+    int32_t s = 0;
+    for (size_t a = 0; a < count; ++a) {
+      const int8_t* values = bundles + (active[a] * width + o / kWidePanel * kWidePanel) * rows;
+      for (size_t k = 0; k < rows; ++k) {
+        s += counts[a * rows + k] * values[(k / kQuad * kWidePanel + o % kWidePanel) * kQuad + k % kQuad];
+      }
+    }
+    sum[o] = fused_multiply_add(scale * output_scale[o], static_cast<float>(s), sum[o]);
+  }
+}
+
 float finish(float z, const Epilogue& epilogue, size_t o) {
   for (size_t a = 0; a < epilogue.addend_count; ++a) {
     const Addend& addend = epilogue.addends[a];
@@ -133,9 +147,9 @@ float find_flips(const float* scale, const float* in, size_t width, float* out) 
 
 }  // namespace
 
-const KernelTable scalar_table = {Isa::scalar,  add_rows<float>, add_rows<Bf16>, add_rows<F16>,
-                                  add_rows_s16, add_rows_s8,     add_rows_s4,    gemv<float>,
-                                  gemv<Bf16>,   gemv<F16>,       quantize,       gemv_s8,
-                                  activate_f32, find_flips,      list_flips,     count_flips};
+const KernelTable scalar_table = {Isa::scalar, add_rows<float>, add_rows<Bf16>, add_rows<F16>, add_rows_s16,
+                                  add_rows_s8, add_rows_s4,     add_bundles_s8, gemv<float>,   gemv<Bf16>,
+                                  gemv<F16>,   quantize,        gemv_s8,        activate_f32,  find_flips,
+                                  list_flips,  count_flips};
 
 }  // namespace kinglet::kernels

@@ -317,6 +317,57 @@ struct KernelsS8 {
       F32::add_rows_s16(rows + at, stride, width - at, terms, count, scale, output_scale + at, sum + at);
   }
 
+  // Parts of a panel ---------------------------------------------------------------------------------------
+
+  /// As many outputs at a time as keep their sums in registers.
+  static constexpr size_t kOutputsASum = kShorts / kQuad;  // outputs in one vector of products
+  static constexpr size_t kPartSums = kWidePanel / kOutputsASum < 8 ? kWidePanel / kOutputsASum : 8;
+  static constexpr size_t kPartOutputs = kPartSums * kOutputsASum;
+
+  /// Two neighbouring lanes hold one output's pairs of inputs.
+  template <size_t kSums>
+  KINGLET_INLINE void store_pair_sums(const Ints* s, int32_t* sums) {
+    for (size_t v = 0; v < kSums; ++v) {
+      alignas(kAlignment) int32_t lanes[kInts];
+      Set::store_ints(lanes, s[v]);
+      for (size_t o = 0; o < kOutputsASum; ++o) sums[v * kOutputsASum + o] = lanes[2 * o] + lanes[2 * o + 1];
+    }
+  }
+
+  // Bundles ------------------------------------------------------------------------------------------------
+
+  /// A part of one panel: as many outputs as give `kSums` vectors of sums. Bundles are read side by side,
+  /// each as a stream, whose next panel is asked for meanwhile.
+  template <size_t kSums>
+  KINGLET_INLINE void bundle_part(const int8_t* panels, size_t rows, size_t width, const uint32_t* active,
+                                  const int16_t* counts, size_t count, int32_t* sums) {
+    Ints s[kSums];
+    for (size_t v = 0; v < kSums; ++v) s[v] = Set::zero_ints();
+    for (size_t a = 0; a < count; ++a) {
+      const int8_t* panel = panels + active[a] * width * rows;
+      for (size_t k = 0; k < rows; k += kQuad) {
+        const Shorts q = Set::quad(counts + a * rows + k);
+        for (size_t v = 0; v < kSums; ++v) {
+          s[v] = Set::add_products(s[v], Set::widen_shorts(panel + k * kWidePanel + v * kShorts), q);
+        }
+      }
+    }
+    store_pair_sums<kSums>(s, sums);
+  }
+
+  static void add_bundles(const int8_t* bundles, size_t rows, size_t width, const uint32_t* active,
+                          const int16_t* counts, size_t count, float scale, const float* output_scale,
+                          float* sum) {
+    for (size_t begin = 0; begin < width; begin += kWidePanel) {
+      alignas(kAlignment) int32_t sums[kWidePanel];
+      for (size_t part = 0; part < kWidePanel; part += kPartOutputs) {
+        bundle_part<kPartSums>(bundles + begin * rows + part * kQuad, rows, width, active, counts, count,
+                               sums + part);
+      }
+      add_ints_to(sums, kWidePanel, scale, output_scale + begin, sum + begin);
+    }
+  }
+
   // Dense layers -------------------------------------------------------------------------------------------
 
   KINGLET_INLINE float largest_magnitude(const float* in, size_t width) {
@@ -363,9 +414,7 @@ struct KernelsS8 {
     }
   }
 
-  /// A part of one panel: as many outputs as give `kSums` vectors of sums.
-  static constexpr size_t kOutputsASum = kShorts / kQuad;  // outputs in one vector of products
-
+  /// A part of one panel.
   template <size_t kSums>
   KINGLET_INLINE void panel_part(const int8_t* panel, size_t inputs, const int16_t* in, int32_t* sums) {
     Ints s[kSums];
@@ -377,25 +426,18 @@ struct KernelsS8 {
         s[v] = Set::add_products(s[v], Set::widen_shorts(weights + v * kShorts), q);
       }
     }
-    for (size_t v = 0; v < kSums; ++v) {
-      alignas(kAlignment) int32_t lanes[kInts];
-      Set::store_ints(lanes, s[v]);
-      // Two neighbouring lanes hold one output's pairs of inputs.
-      for (size_t o = 0; o < kOutputsASum; ++o) sums[v * kOutputsASum + o] = lanes[2 * o] + lanes[2 * o + 1];
-    }
+    store_pair_sums<kSums>(s, sums);
   }
 
   static void gemv(const int8_t* panels, size_t inputs, size_t outputs, const void* quantised, float scale,
                    const float* output_scale, const int32_t* /*weight_sums*/, const float* bias,
                    const Epilogue& epilogue, float* out) {
-    constexpr size_t kSums = kWidePanel / kOutputsASum < 8 ? kWidePanel / kOutputsASum : 8;
-    constexpr size_t kPart = kSums * kOutputsASum;
     const auto* in = static_cast<const int16_t*>(quantised);
     for (size_t begin = 0; begin < outputs; begin += kWidePanel) {
       const int8_t* panel = panels + begin * inputs;
       alignas(kAlignment) int32_t sums[kWidePanel];
-      for (size_t part = 0; part < kWidePanel; part += kPart) {
-        panel_part<kSums>(panel + part * kQuad, inputs, in, sums + part);
+      for (size_t part = 0; part < kWidePanel; part += kPartOutputs) {
+        panel_part<kPartSums>(panel + part * kQuad, inputs, in, sums + part);
       }
       finish_panel(sums, begin, scale, output_scale, bias, epilogue, out);
     }

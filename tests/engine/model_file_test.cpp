@@ -503,9 +503,6 @@ TEST_CASE("columns, tables of values and 8-bit layers that do not fit are refuse
                  "ascending order"));
   CHECK(contains(refused([&](fbs::ModelT& m) { frequent(m).table_first_row = 1'000'000; }),
                  "outside the tables"));
-  CHECK(contains(
-      refused([&](fbs::ModelT& m) { frequent(m).table_first_row = m.layout->numerics[0]->first_row; }),
-      "expected a table of their own for encoded values"));
 
   // Tables of rows by type.
   CHECK(contains(refused([&](fbs::ModelT& m) { m.plan->rows_scale.clear(); }),
@@ -521,8 +518,9 @@ TEST_CASE("columns, tables of values and 8-bit layers that do not fit are refuse
   CHECK(contains(refused([&](fbs::ModelT& m) { m.plan->more_rows.clear(); }), "outside the tables"));
   CHECK(
       contains(refused([&](fbs::ModelT& m) { m.layout->numerics[3]->first_row = 0; }), "outside the tables"));
+  // Encoded values among rows that count once: units are no counts.
   CHECK(contains(
-      refused([&](fbs::ModelT& m) { m.layout->flags[3]->first_row = m.layout->numerics[0]->first_row; }),
+      refused([&](fbs::ModelT& m) { m.layout->numerics[3]->first_row = m.layout->flags[0]->first_row; }),
       "expected a table of their own for encoded values"));
   CHECK(contains(
       open_error(forged(
@@ -587,6 +585,95 @@ TEST_CASE("8-bit weights of another panel, and -128 in 8-bit tensors, are refuse
       },
       tiny_skeleton());
   CHECK(!contains(verify_error(smallest), "holds"));
+}
+
+TEST_CASE(
+    "8-bit rows of encoded values one by one, as they were written before bundles, give the same bits") {
+  const Bytes good = forged(
+      [](fbs::ModelT& m, Tensors& tensors) {
+        const size_t at = tensor_index(m, "encoded.rows");
+        fbs::TensorT& tensor = *m.tensors[at];
+        REQUIRE(tensor.packing == fbs::Packing::bundles);
+        const uint64_t columns = tensor.shape[1];
+        std::vector<std::byte> rows(tensors[at].size());
+        size_t i = 0;  // as [rows / 16][columns / 32][4][32][4]
+        for (uint64_t bundle = 0; bundle < tensor.shape[0] / 16; ++bundle) {
+          for (uint64_t panel = 0; panel < columns / 32; ++panel) {
+            for (uint64_t quad = 0; quad < 4; ++quad) {
+              for (uint64_t column = 0; column < 32; ++column) {
+                for (uint64_t row = 0; row < 4; ++row)
+                  rows[(bundle * 16 + quad * 4 + row) * columns + panel * 32 + column] = tensors[at][i++];
+              }
+            }
+          }
+        }
+        tensors[at] = std::move(rows);
+        tensor.packing = fbs::Packing::rows;
+        tensor.panel = 0;
+      },
+      tiny_skeleton());
+  CHECK(verify_error(good).empty());  // the self-tests' bits among others
+}
+
+TEST_CASE("bundles are whole, of 8-bit rows of one number each, and of padded columns") {
+  const auto refused = [](const std::function<void(fbs::ModelT&)>& change) {
+    return open_error(forged([&](fbs::ModelT& m, Tensors&) { change(m); }, tiny_skeleton()));
+  };
+  const auto encoded = [](fbs::ModelT& m) -> fbs::TensorT& {
+    return *m.tensors[tensor_index(m, "encoded.rows")];
+  };
+  for (const uint32_t panel : {0U, 2U, 6U, 24U, 4'100U}) {
+    CAPTURE(panel);
+    CHECK(contains(refused([&](fbs::ModelT& m) { encoded(m).panel = panel; }),
+                   "tensor encoded.rows: expected whole bundles"));
+  }
+  CHECK(contains(refused([&](fbs::ModelT& m) { encoded(m).shape = {encoded(m).shape[0]}; }),
+                 "packing bundles needs the shape [rows, columns]"));
+  CHECK(contains(refused([&](fbs::ModelT& m) { encoded(m).padded_columns += 64; }),
+                 "expected bundles of whole panels of 32 columns"));
+  CHECK(contains(refused([&](fbs::ModelT& m) {
+                   encoded(m).shape = {encoded(m).shape[0] * 2, encoded(m).shape[1] / 2};
+                   encoded(m).padded_columns /= 2;
+                 }),
+                 "rows encoded.rows"));
+  CHECK(contains(refused([&](fbs::ModelT& m) { encoded(m).type = fbs::ElementType::s4; }),
+                 "expected 4-bit integers in rows"));
+  CHECK(contains(open_error(forged(
+                     [&](fbs::ModelT& m, Tensors& tensors) {
+                       encoded(m).type = fbs::ElementType::s16;
+                       tensors[tensor_index(m, "encoded.rows")].resize(2 * encoded(m).shape[0] *
+                                                                       encoded(m).shape[1]);
+                     },
+                     tiny_skeleton())),
+                 "rows encoded.rows: expected a table of rows"));
+  // Bundles of another size, or begun in the middle.
+  for (const uint32_t panel : {4U, 8U}) {
+    CAPTURE(panel);
+    CHECK(contains(refused([&](fbs::ModelT& m) { encoded(m).panel = panel; }),
+                   "expected a bundle of " + std::to_string(panel) + " rows"));
+  }
+  for (const uint64_t more : {1, 4}) {
+    CHECK(contains(refused([&](fbs::ModelT& m) { m.layout->numerics[0]->first_row += more; }),
+                   "expected a bundle of 16 rows"));
+  }
+  // Single rows of a bundle: a flag's, a category's, a value's, the sketch's, a step's columns.
+  constexpr const char* kAlone = "rows in bundles are for encoded values alone";
+  CHECK(contains(
+      refused([](fbs::ModelT& m) { m.layout->flags[2]->first_row = m.layout->numerics[0]->first_row; }),
+      kAlone));
+  CHECK(contains(
+      refused([](fbs::ModelT& m) { m.layout->embeddings[1]->first_row = m.layout->numerics[0]->first_row; }),
+      kAlone));
+  CHECK(contains(
+      refused([](fbs::ModelT& m) { m.layout->sketch->first_row = m.layout->numerics[0]->first_row; }),
+      kAlone));
+  CHECK(contains(refused([](fbs::ModelT& m) {
+                   for (auto& numeric : m.layout->numerics)
+                     if (!numeric->table_values.empty()) numeric->table_first_row = numeric->first_row;
+                 }),
+                 kAlone));
+  CHECK(contains(refused([](fbs::ModelT& m) { m.plan->steps[0]->columns = "encoded.rows"; }),
+                 "expected a row of columns a unit"));
 }
 
 TEST_CASE("a token mean needs a vector a token and rows for it, and no sketch") {

@@ -204,6 +204,139 @@ TEST_CASE("add_rows_s8 is exact at the largest counts: of one row, of 16-bit sum
   }
 }
 
+namespace {
+
+/// Rows in bundles as the converter packs them.
+struct BundleCase {
+  BundleCase(size_t bundles, size_t bundle_rows, size_t columns, Side side)
+      : rows(bundle_rows),
+        width(columns),
+        values(bundles * rows * width, side == Side::begin ? Bytes::Side::begin : Bytes::Side::end),
+        scale(width, side) {}
+
+  int8_t& value(size_t bundle, size_t row, size_t o) {
+    return values[((bundle * (width / kWidePanel) + o / kWidePanel) * (rows / kQuad) + row / kQuad) *
+                      kWidePanel * kQuad +
+                  o % kWidePanel * kQuad + row % kQuad];
+  }
+
+  void add(const KernelTable& table, const Guarded<uint32_t>& active, const Guarded<int16_t>& counts,
+           float factor, Floats& sum) const {
+    table.add_bundles_s8(values.data(), rows, width, active.data(), counts.data(), active.size(), factor,
+                         scale.data(), sum.data());
+  }
+
+  size_t rows;
+  size_t width;
+  Bytes values;
+  Floats scale;
+};
+
+}  // namespace
+
+TEST_CASE("add_bundles_s8: every instruction set gives the scalar bits, for widths, rows and bundles") {
+  Random random(27);
+  constexpr size_t kBundles = 3;
+  for (const size_t width : {64, 128, 192, 1536, 4608}) {
+    for (const size_t rows : {4, 8, 12, 16, 64}) {
+      for (const size_t count : {0, 1, 2, 3, 7, 64}) {
+        BundleCase bundles(kBundles, rows, width, side_of(count));
+        fill(bundles.values, random);
+        fill(bundles.scale, random);
+        Floats start(width, side_of(count));
+        fill(start, random);
+        Guarded<uint32_t> active(count, Guarded<uint32_t>::Side::end);
+        for (uint32_t& bundle : active) bundle = static_cast<uint32_t>(random.below(kBundles));
+        Guarded<int16_t> counts(count * rows, Guarded<int16_t>::Side::end);
+        const uint64_t largest = width % 128 == 0 ? 4'096 : 100;
+        for (int16_t& value : counts)
+          value = static_cast<int16_t>(static_cast<int>(random.below(2 * largest + 1)) -
+                                       static_cast<int>(largest));
+        Floats expected(width, side_of(count));
+        std::memcpy(expected.data(), start.data(), width * sizeof(float));
+        bundles.add(scalar(), active, counts, 0.37F, expected);
+        for (const KernelTable* table : tables()) {
+          Floats actual(width, side_of(count));
+          std::memcpy(actual.data(), start.data(), width * sizeof(float));
+          bundles.add(*table, active, counts, 0.37F, actual);
+          CHECK_MESSAGE(same_bits(expected, actual), kinglet::kernels::isa_name(table->isa)
+                                                         << ", width " << width << ", " << count
+                                                         << " bundles of " << rows);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("add_bundles_s8 is exact at the largest magnitudes and the most rows") {
+  Random random(28);
+  constexpr size_t kRows = 16;
+  constexpr size_t kWidth = 64;
+  constexpr size_t kCount = kinglet::kernels::kMaximumBundleRows / kRows;
+  BundleCase bundles(2, kRows, kWidth, Side::end);
+  for (size_t o = 0; o < kWidth; ++o) {
+    bundles.scale[o] = 1;
+    for (size_t bundle = 0; bundle < 2; ++bundle) {
+      for (size_t row = 0; row < kRows; ++row)
+        bundles.value(bundle, row, o) =
+            static_cast<int8_t>(o == 0   ? 127
+                                : o == 1 ? -127
+                                         : static_cast<int>(random.below(255)) - 127);
+    }
+  }
+  // As many rows as there may be, whose counts add up to the limit; and the largest counts.
+  for (const int largest : {4'096, kinglet::kernels::kMaximumBundleCount}) {
+    const size_t count = kinglet::kernels::kMaximumCounts / (static_cast<size_t>(largest) * kRows);
+    REQUIRE(count <= kCount);
+    for (const int kind : {0, 1, 2}) {  // of the counts: above 0, below, of either sign
+      Guarded<uint32_t> active(count, Guarded<uint32_t>::Side::end);
+      for (size_t a = 0; a < count; ++a) active[a] = static_cast<uint32_t>(a % 2);
+      Guarded<int16_t> counts(count * kRows, Guarded<int16_t>::Side::end);
+      for (int16_t& value : counts) {
+        const bool negative = kind == 1 || (kind == 2 && random.below(2) == 0);
+        value = static_cast<int16_t>(negative ? -largest : largest);
+      }
+      std::vector<int64_t> expected(kWidth);
+      for (size_t a = 0; a < count; ++a) {
+        for (size_t row = 0; row < kRows; ++row) {
+          for (size_t o = 0; o < kWidth; ++o)
+            expected[o] += int64_t{counts[a * kRows + row]} * bundles.value(active[a], row, o);
+        }
+      }
+      for (const KernelTable* table : tables()) {
+        Floats sum(kWidth);
+        bundles.add(*table, active, counts, 1, sum);
+        bool exact = true;
+        for (size_t o = 0; o < kWidth; ++o) exact &= sum[o] == static_cast<float>(expected[o]);
+        CHECK_MESSAGE(exact, kinglet::kernels::isa_name(table->isa) << ", counts of " << largest);
+      }
+    }
+  }
+}
+
+TEST_CASE("add_bundles_s8: every count a bundle may have is taken as it is") {
+  constexpr size_t kWidth = 64;
+  BundleCase bundles(1, kQuad, kWidth, Side::end);
+  for (size_t o = 0; o < kWidth; ++o) {
+    bundles.scale[o] = 1;
+    for (size_t row = 0; row < kQuad; ++row) bundles.value(0, row, o) = o % kQuad == row ? 1 : 0;
+  }
+  Guarded<uint32_t> active(1, Guarded<uint32_t>::Side::end);
+  active[0] = 0;
+  Guarded<int16_t> counts(kQuad, Guarded<int16_t>::Side::end);
+  constexpr int32_t kLargest = kinglet::kernels::kMaximumBundleCount;
+  for (const KernelTable* table : tables()) {
+    bool exact = true;
+    for (int32_t value = -kLargest; value <= kLargest; ++value) {
+      for (size_t row = 0; row < kQuad; ++row) counts[row] = static_cast<int16_t>(row == 2 ? value : -value);
+      Floats sum(kWidth);
+      bundles.add(*table, active, counts, 1, sum);
+      exact &= sum[2] == static_cast<float>(value) && sum[61] == static_cast<float>(-value);
+    }
+    CHECK_MESSAGE(exact, kinglet::kernels::isa_name(table->isa));
+  }
+}
+
 TEST_CASE("add_rows_s16: every instruction set gives the scalar bits, and whole weights an exact sum") {
   Random random(22);
   for (const size_t width : {16, 32, 48, 272, 1008, 1024, 1040, 3008}) {

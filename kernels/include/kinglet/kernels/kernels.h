@@ -59,6 +59,11 @@ struct CountTerm {
   int32_t count;
 };
 
+/// A bundle's rows count up to this in magnitude, so that a count's two bytes are signed ones; and so many
+/// rows of bundles go into a call.
+inline constexpr int32_t kMaximumBundleCount = 0x7F00;
+inline constexpr size_t kMaximumBundleRows = 4096;
+
 /// The largest magnitude of quantised activations for a dense layer of 8-bit weights: what keeps every sum of
 /// `inputs` products within 32 bits, at most 8191.
 constexpr float activation_limit(size_t inputs) noexcept {
@@ -124,6 +129,17 @@ struct KernelTable {
   /// The same for 4-bit rows (kNibbleGroup); a row has stride / 2 bytes.
   void (*add_rows_s4)(const uint8_t* rows, size_t stride, size_t width, const CountTerm* terms, size_t count,
                       size_t ahead, float scale, const float* output_scale, float* sum);
+
+  /// The same for 8-bit rows in [-127, 127] that are always added together, `rows` of them a bundle:
+  /// `bundles` is [bundles][width / kWidePanel][rows / kQuad][kWidePanel][kQuad]; `rows` is a multiple of
+  /// kQuad, `width` of kByteLane. `active` names `count` bundles; counts[a * rows + k] is how often row k of
+  /// the a-th of them counts, at most kMaximumBundleCount in magnitude, all together at most kMaximumCounts;
+  /// count * rows is at most kMaximumBundleRows:
+  ///   s = sum of counts[a * rows + k] * row(active[a], k)[o]
+  ///   sum[o] = fma(scale * output_scale[o], float(s), sum[o])
+  void (*add_bundles_s8)(const int8_t* bundles, size_t rows, size_t width, const uint32_t* active,
+                         const int16_t* counts, size_t count, float scale, const float* output_scale,
+                         float* sum);
 
   /// Dense layer, batch 1. `panels` is [outputs / panel][inputs][panel], panel being kWidePanel or
   /// kSlimPanel; `outputs` (padded) is a multiple of panel. For each output o:
