@@ -35,11 +35,11 @@ NarrowTypes types_of(Precision precision) {
     case Precision::fp16:
       return {f16, f16, f16, f16, f16, f16, f16};
     case Precision::int8:
-      return {s8, s8, s8, s16, s8, s8, s8};
+      return {s8, s8, s8, s16, s8, s8, s16};
     case Precision::mixed:
       return {s8, s8, s16, s16, s8, bf16, s16};
     case Precision::int4:
-      return {s4, s8, s8, s16, s8, s8, s8};
+      return {s4, s8, s8, s16, s8, s8, s16};
   }
   return {f32, f32, f32, f32, f32, f32, f32};
 }
@@ -147,16 +147,17 @@ Sources read_sources(const ConvertOptions& options) {
 
 /// What calibration decides; by default nothing.
 struct Choices {
-  Frequent frequent;
-  std::vector<double> token_weights;  // by token: how often it is met
-  Sides sides;
+  NarrowTypes types;
+  Frequent frequent{};
+  std::vector<double> token_weights{};  // by token: how often it is met
+  Sides sides{};
   size_t layers = 0;  // folded
 };
 
 std::unique_ptr<fbs::PlanT> fold(const Sources& sources, InputLayout& layout, Precision precision,
                                  const Choices& choices, const ProgressFn& progress, TensorPack& pack) {
   const Network& network = sources.network;
-  const NarrowTypes types = types_of(precision);
+  const NarrowTypes& types = choices.types;
   SketchTokens tokens{sources.tokens.codes, sources.tokens.shape, choices.token_weights, progress};
   if (tokens.weights.empty()) tokens.weights.assign(sources.tokens.rows(), 1);
   if (choices.layers != 0) {
@@ -198,7 +199,8 @@ struct Reference {
 };
 
 Reference make_reference(const Sources& sources, const ConvertOptions& options, const ProgressFn& progress) {
-  formats::ModelFileWriter writer = make_model(sources, options, Precision::fp32, {}, {}).writer;
+  formats::ModelFileWriter writer =
+      make_model(sources, options, Precision::fp32, {types_of(Precision::fp32)}, {}).writer;
   formats::ModelFileWriter::Image image = writer.image();
   Model model = Model::from_memory(image.bytes, "the network in fp32");
   CalibrationRows rows = read_rows(model, options.calibration, progress);
@@ -210,44 +212,70 @@ uint64_t dense_columns(const Model& reference) {
   return reference.file().tensor("first_layer.bias", "plan").info->padded_columns();
 }
 
-Choices choose(const Reference& reference, const Sources& sources, const ConvertOptions& options,
-               const ProgressFn& progress) {
-  const NarrowTypes types = types_of(options.precision);
-  const auto find_frequent = [&](uint64_t columns) {
-    Frequent frequent;
-    frequent.values =
-        frequent_values(reference.rows.requests, reference.model.numeric_count(),
-                        options.calibration.frequent_bytes, formats::bytes_of(types.once, columns));
-    frequent.vocabulary = sources.tokens.rows();
-    if (options.features.sketch_norm != fbs::SketchNorm::tweet) return frequent;
-    frequent.tokens =
-        frequent_tokens(reference.rows.requests, sources.tokens.codes, sources.tokens.shape,
-                        options.calibration.token_bytes, formats::bytes_of(types.tokens, columns));
-    return frequent;
-  };
-  Choices choices;
-  choices.token_weights = token_weights(reference.rows.requests, sources.tokens.rows());
-  choices.frequent = find_frequent(dense_columns(reference.model));
-  const auto find_once = [&] {
-    const uint64_t categories[] = {sources.network.language.categories, sources.network.hour.categories,
-                                   sources.network.day.categories};
-    choices.frequent.once = once_rows(reference.rows.requests, options.features.flag_count(), categories,
-                                      choices.frequent.values);
-  };
-  if (options.folded_layers == 0U) {
-    find_once();
-    return choices;
+/// Makes the choices of one conversion.
+class Chooser {
+ public:
+  Chooser(const Reference& reference, const Sources& sources, const ConvertOptions& options)
+      : reference_(reference),
+        sources_(sources),
+        options_(options),
+        requests_(reference.rows.requests),
+        choices_{types_of(options.precision)} {}
+
+  Choices run(const ProgressFn& progress) {
+    choices_.token_weights = token_weights(requests_, sources_.tokens.rows());
+    const uint64_t columns = dense_columns(reference_.model);
+    choose_once_type(columns);
+    choices_.frequent = find_frequent(columns);
+    if (options_.folded_layers != 0U) choose_folded(progress);
+    const uint64_t categories[] = {sources_.network.language.categories, sources_.network.hour.categories,
+                                   sources_.network.day.categories};
+    choices_.frequent.once =
+        once_rows(requests_, options_.features.flag_count(), categories, choices_.frequent.values);
+    return std::move(choices_);
   }
-  choices.sides = find_sides(reference.model, reference.rows.requests, progress);
-  const ActiveRows active =
-      count_active_rows(reference.rows.requests, choices.frequent, sources.tokens.codes, sources.tokens.shape,
-                        options.features.numeric_encoding().values());
-  const uint64_t hidden = sources.network.hidden();
-  choices.layers = options.folded_layers.value_or(choose_layers(choices.sides, active, types, hidden));
-  if (choices.layers > 0) choices.frequent = find_frequent(skeleton_columns(hidden, choices.layers));
-  find_once();
-  return choices;
-}
+
+ private:
+  /// Rows that count once go down to 8 bits where those of the text, which are no more exact, are most of
+  /// what a tweet adds. Where they are most themselves, they are few bytes, and all of the error.
+  void choose_once_type(uint64_t columns) {
+    if (choices_.types.encoded != fbs::ElementType::s8) return;
+    const ActiveRows active = count_active(find_frequent(columns));
+    if (active.sketch + active.tokens > active.features) choices_.types.once = fbs::ElementType::s8;
+  }
+
+  void choose_folded(const ProgressFn& progress) {
+    choices_.sides = find_sides(reference_.model, requests_, progress);
+    const uint64_t hidden = sources_.network.hidden();
+    choices_.layers = options_.folded_layers.value_or(
+        choose_layers(choices_.sides, count_active(choices_.frequent), choices_.types, hidden));
+    if (choices_.layers > 0) choices_.frequent = find_frequent(skeleton_columns(hidden, choices_.layers));
+  }
+
+  Frequent find_frequent(uint64_t columns) const {
+    const CalibrationOptions& calibration = options_.calibration;
+    Frequent frequent;
+    frequent.values = frequent_values(requests_, reference_.model.numeric_count(), calibration.frequent_bytes,
+                                      formats::bytes_of(choices_.types.once, columns));
+    frequent.vocabulary = sources_.tokens.rows();
+    if (options_.features.sketch_norm != fbs::SketchNorm::tweet) return frequent;
+    frequent.tokens =
+        frequent_tokens(requests_, sources_.tokens.codes, sources_.tokens.shape, calibration.token_bytes,
+                        formats::bytes_of(choices_.types.tokens, columns));
+    return frequent;
+  }
+
+  ActiveRows count_active(const Frequent& frequent) const {
+    return count_active_rows(requests_, frequent, sources_.tokens.codes, sources_.tokens.shape,
+                             options_.features.numeric_encoding().values());
+  }
+
+  const Reference& reference_;
+  const Sources& sources_;
+  const ConvertOptions& options_;
+  const std::vector<StoredRequest>& requests_;
+  Choices choices_;
+};
 
 CalibrationReport compare_with(const Reference& reference, formats::ModelFileWriter& writer,
                                const Network& network, const Choices& choices, const ProgressFn& progress) {
@@ -312,7 +340,8 @@ ConvertReport convert(const ConvertOptions& given, const std::filesystem::path& 
   if (!options.calibration.rows.empty()) reference = make_reference(sources, options, progress);
 
   report_stage("folding", 1);
-  const Choices choices = reference ? choose(*reference, sources, options, progress) : Choices{};
+  const Choices choices =
+      reference ? Chooser(*reference, sources, options).run(progress) : Choices{types_of(options.precision)};
   auto [writer, negligible] = make_model(sources, options, options.precision, choices, progress);
   if (reference) add_calibration_sources(options, reference->rows, writer.header());
   report_stage("self-tests", 2);
