@@ -267,21 +267,19 @@ size_t choose_layers(const Sides& sides, const ActiveRows& rows, const NarrowTyp
   const double tokens = bytes_of(types.tokens);
   const double encoded = bytes_of(types.encoded);
   const double features = bytes_of(types.once);
-  const double wide = bytes_of(types.wide);
+  const double mean = bytes_of(types.mean);
   const double columns = bytes_of(types.columns);
   const double dense = bytes_of(types.hidden);
   const double block = (rows.sketch * sketch + rows.tokens * tokens + rows.encoded * encoded +
-                        rows.features * features + rows.means * wide) *
+                        rows.features * features + rows.means * mean) *
                        width;
   size_t best = 0;
   double fewest = kGatherCost * 2 * block + 3 * dense * width * width;
   for (size_t layers = 1; layers <= kFoldable; ++layers) {
     const double blocks = static_cast<double>(layers + 1) + (layers < 2 ? 1 : 0);
     double gathered = blocks * block;
-    for (size_t layer = 0; layer < layers; ++layer) {
-      const double element = layer == 0 ? wide : columns;
-      gathered += sides.flips[layer] * static_cast<double>(layers - layer) * width * element;
-    }
+    for (size_t layer = 0; layer < layers; ++layer)
+      gathered += sides.flips[layer] * static_cast<double>(layers - layer) * width * columns;
     const double bytes =
         kGatherCost * gathered + static_cast<double>(kFoldable - layers) * dense * width * width;
     if (bytes < fewest) best = layers;

@@ -247,10 +247,8 @@ std::unique_ptr<fbs::PlanT> fold_skeleton(const Network& network, InputLayout& l
     }
   }
   for (size_t layer = 0; layer < layers; ++layer) {
-    // Few units of the first layer flip, and their columns reach through all layers: they get more bits.
-    const fbs::ElementType type = layer == 0 ? types.wide : types.columns;
     FlipStep step(network, usual, layer, layers);
-    step.add_columns(skeleton.columns(layer), type, pack);
+    step.add_columns(skeleton.columns(layer), types.columns, pack);
     step.add_dense_way(types.hidden, pack);
     plan->steps.push_back(step.release());
   }

@@ -73,7 +73,7 @@ void add_first_layer(const FirstLayerTable& table, InputLayout& layout, const Fr
                      TensorPack& pack) {
   // A mean has few rows that are all added, with any weight: they are stored as other features'.
   const bool mean = layout.layout->token_mean != nullptr;
-  const fbs::ElementType text = mean ? types.wide : types.sketch;
+  const fbs::ElementType text = mean ? types.mean : types.sketch;
   const uint64_t text_rows = layout.text_inputs;
   const uint64_t encoded_rows = layout.plain_inputs - text_rows - layout.layout->flags.size();
   const std::span<const double> others = table.values().subspan(text_rows * table.stride());

@@ -28,8 +28,8 @@ struct NarrowTypes {
   fbs::ElementType sketch;   // rows of the sketch: f32, bf16, f16, s8 or s4
   fbs::ElementType tokens;   // rows of whole tokens: f32, bf16, f16 or s8
   fbs::ElementType encoded;  // rows of numbers' encoded values: f32, bf16, f16, s16 or s8
-  fbs::ElementType wide;     // rows of a token mean, columns of the first layer: f32, bf16, f16 or s16
-  fbs::ElementType columns;  // of the layers behind: f32, bf16, f16 or s8
+  fbs::ElementType mean;     // rows of a token mean: f32, bf16, f16 or s16
+  fbs::ElementType columns;  // of folded layers: f32, bf16, f16 or s8
   fbs::ElementType hidden;   // weights of the hidden layers: f32, bf16, f16 or s8
   fbs::ElementType once;     // rows that count once (frequent values, flags, categories): as encoded
 };
