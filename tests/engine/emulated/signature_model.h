@@ -34,8 +34,8 @@ inline constexpr SkeletonSignature kSkeletonSignatures[] = {
     {converter::Precision::fp32, 1, 0x10AE'87B0'C93D'BEEB},
     {converter::Precision::fp32, 2, 0x2F3C'E035'186F'35BB},
     {converter::Precision::fp32, 3, 0x8B7B'8855'E71A'6E00},
-    {converter::Precision::int8, 1, 0x313C'FDF4'7829'5F42},
-    {converter::Precision::int8, 2, 0x2058'EC68'7F12'CF1F},
+    {converter::Precision::int8, 1, 0xDACD'8D62'22E8'53E2},
+    {converter::Precision::int8, 2, 0xC42A'4690'D851'FFB6},
     {converter::Precision::int8, 3, 0x38CD'5882'209B'5192},
 };
 
