@@ -28,6 +28,7 @@ namespace {
 
 using kinglet::kernels::Bf16;
 using kinglet::kernels::CountTerm;
+using kinglet::kernels::DenseLane;
 using kinglet::kernels::Epilogue;
 using kinglet::kernels::F16;
 using kinglet::kernels::Isa;
@@ -209,25 +210,46 @@ void gemv_f16(benchmark::State& state, const KernelTable* table) {
   gemv(state, table->gemv_f16);
 }
 
-void gemv_s8(benchmark::State& state, const KernelTable* table) {
+/// `lanes` vectors of activations at a time, one of so many inputs of which may need more than 8 bits (0:
+/// all).
+void gemv_s8_with(benchmark::State& state, const KernelTable* table, size_t lanes, size_t wide_share) {
   constexpr size_t kPaddedInputs = kPadded;
+  constexpr size_t kBytes = kinglet::kernels::quantised_bytes(kPadded);
   const auto weights = make_numbers<int8_t>(kPaddedInputs * kPadded, 3);
   const auto sums = make_numbers<int32_t>(kPadded, 1);
-  const auto quantised = make_numbers<int16_t>(kPadded, 0);
+  const auto quantised = allocate<uint8_t>(lanes * kBytes);
   const Floats in = make_floats(kPadded);
+  for (size_t i = 0; i < kPadded; i += 40) in.get()[i] = 1;  // some are large
   const Floats scale = make_floats(kPadded);
   const Floats bias = make_floats(kPadded);
   const Floats out = make_floats(kPadded);
+  std::vector<DenseLane> all(lanes);
   in_turns(
       state, kPaddedInputs * kPadded,
       [&] {
-        const float unit =
-            table->quantize(in.get(), kPadded, kinglet::kernels::activation_limit(kPadded), quantised.get());
-        table->gemv_s8(weights.get(), kPaddedInputs, kPadded, quantised.get(), unit, scale.get(), sums.get(),
-                       bias.get(), {}, out.get());
+        for (size_t lane = 0; lane < lanes; ++lane) {
+          uint8_t* const to = quantised.get() + lane * kBytes;
+          const float unit =
+              table->quantize(in.get(), kPadded, kinglet::kernels::activation_limit(kPadded), wide_share, to);
+          all[lane] = {to, unit, {}, out.get()};
+        }
+        table->gemv_s8(weights.get(), kPaddedInputs, kPadded, scale.get(), sums.get(), bias.get(), all.data(),
+                       lanes);
         benchmark::ClobberMemory();
       },
       [&] { benchmark::DoNotOptimize(streaming_read(weights.get(), kPaddedInputs * kPadded)); });
+}
+
+void gemv_s8(benchmark::State& state, const KernelTable* table) {
+  gemv_s8_with(state, table, 1, 0);
+}
+
+void gemv_s8_few_wide(benchmark::State& state, const KernelTable* table) {
+  gemv_s8_with(state, table, 1, 16);
+}
+
+void gemv_s8_64_lanes(benchmark::State& state, const KernelTable* table) {
+  gemv_s8_with(state, table, 64, 16);
 }
 
 std::vector<uint32_t> active_rows() {
@@ -385,6 +407,8 @@ int main(int argc, char** argv) {
       {"gemv_bf16/1500x1504/", gemv_bf16},
       {"gemv_f16/1500x1504/", gemv_f16},
       {"gemv_s8/1504x1504/", gemv_s8},
+      {"gemv_s8_few_wide/1504x1504/", gemv_s8_few_wide},
+      {"gemv_s8_64_lanes/1504x1504/", gemv_s8_64_lanes},
       {"gemv_f32_denormal/1500x1504/", gemv_f32_denormal},
       {"gemv_bf16_denormal/1500x1504/", gemv_bf16_denormal},
       {"gemv_f16_denormal/1500x1504/", gemv_f16_denormal},

@@ -209,6 +209,7 @@ void add_dense_layers(const Network& network, size_t folded, const NarrowTypes& 
     if (last)
       std::transform(bias.begin(), bias.end(), network.norms[0].mean.begin(), bias.begin(), std::plus<>());
     add_narrow(*plan.steps.back(), types.hidden, network.hidden_layer(layer), bias, pack);
+    if (folded > 0 && types.hidden == fbs::ElementType::s8) plan.steps.back()->wide_share = kWideShare;
   }
   plan.steps.push_back(dense_step("logits", hidden_name(kFoldable)));
   plan.output = "logits";

@@ -23,6 +23,11 @@ inline constexpr size_t kFoldable = 3;
 /// not).
 inline constexpr double kGatherCost = 2;
 
+/// Of the inputs of the dense layers behind folded ones, one of so many may need more than 8 bits
+/// (docs/numerics.md): 8 bits alone err about half as much as rounded weights do. Where no layer is folded,
+/// three layers in a row would err so: they keep 14 bits.
+inline constexpr uint32_t kWideShare = 16;
+
 /// What the weight tables of a plan are stored as.
 struct NarrowTypes {
   fbs::ElementType sketch;   // rows of the sketch: f32, bf16, f16, s8 or s4

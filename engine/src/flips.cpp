@@ -17,7 +17,7 @@ void Flips::book(const Plan& plan, Arena& arena) {
   terms_offset_ = arena.book<kernels::RowTerm>(padded_ + kernels::kLane);
   counts_offset_ = arena.book<kernels::CountTerm>(padded_ + kernels::kLane);
   inputs_offset_ = arena.book<float>(padded_);
-  quantised_offset_ = arena.book<int16_t>(padded_);
+  quantised_offset_ = arena.book<std::byte>(kernels::quantised_bytes(padded_));
   zeros_offset_ = arena.book<float>(padded_);
   carried_offset_ = arena.book<float>(lanes_ * padded_);
   carries_offset_ = arena.book<uint8_t>(lanes_);
@@ -27,7 +27,7 @@ void Flips::take(const Arena& arena) noexcept {
   terms_ = arena.part<kernels::RowTerm>(terms_offset_);
   counts_ = arena.part<kernels::CountTerm>(counts_offset_);
   inputs_ = arena.part<float>(inputs_offset_);
-  quantised_ = arena.part<int16_t>(quantised_offset_);
+  quantised_ = arena.part<std::byte>(quantised_offset_);
   zeros_ = arena.part<float>(zeros_offset_);
   carried_ = arena.part<float>(carried_offset_);
   carries_ = arena.part<uint8_t>(carries_offset_);
@@ -85,9 +85,10 @@ void Flips::multiply(const DenseWay& way, size_t units, float* change) noexcept 
                                inputs_, zeros_, {}, change);
     case fbs::ElementType::s8: {
       const size_t inputs = (units + kernels::kQuad - 1) / kernels::kQuad * kernels::kQuad;
-      const float unit = kernels_.quantize(inputs_, padded, kernels::activation_limit(inputs), quantised_);
-      return kernels_.gemv_s8(static_cast<const int8_t*>(weights.data), inputs, outputs, quantised_, unit,
-                              weights.scale, weights.sums, zeros_, {}, change);
+      const float unit = kernels_.quantize(inputs_, padded, kernels::activation_limit(inputs), 0, quantised_);
+      const kernels::DenseLane lane = {quantised_, unit, {}, change};
+      return kernels_.gemv_s8(static_cast<const int8_t*>(weights.data), inputs, outputs, weights.scale,
+                              weights.sums, zeros_, &lane, 1);
     }
     default:
       return kernels_.gemv_f32(static_cast<const float*>(weights.data), weights.panel, units, outputs,

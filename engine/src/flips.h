@@ -43,7 +43,7 @@ class Flips {
   kernels::RowTerm* terms_ = nullptr;     // of columns of floats and of 16 bits
   kernels::CountTerm* counts_ = nullptr;  // of 8 bits
   float* inputs_ = nullptr;               // [padded_], as the two below
-  int16_t* quantised_ = nullptr;
+  std::byte* quantised_ = nullptr;        // in the kernels' own format
   float* zeros_ = nullptr;
   float* carried_ = nullptr;    // [lanes][padded_]: what a dense way has changed in the next step's block
   uint8_t* carries_ = nullptr;  // [lanes]: whether that still has to go on to the blocks behind

@@ -50,18 +50,18 @@ kernels::Epilogue epilogue_from(const kernels::Epilogue& whole, size_t begin, ke
 void Layers::book(Arena& arena) {
   flips_.book(plan_, arena);
   lane_floats_ = round_up(plan_.value_floats, kernels::kLane);
-  quantised_width_ = round_up(widest_quantised(plan_), 2 * kernels::kLane);
+  quantised_bytes_ = kernels::quantised_bytes(widest_quantised(plan_));
   values_offset_ = arena.book<float>(lanes_ * lane_floats_);
-  quantised_offset_ = arena.book<int16_t>(lanes_ * quantised_width_);
-  units_offset_ = arena.book<float>(lanes_);
+  quantised_offset_ = arena.book<std::byte>(lanes_ * quantised_bytes_);
+  dense_lanes_offset_ = arena.book<kernels::DenseLane>(lanes_);
   addends_offset_ = arena.book<kernels::Addend>(lanes_ * addend_count(plan_));
 }
 
 void Layers::take(const Arena& arena) {
   flips_.take(arena);
   values_ = arena.part<float>(values_offset_);
-  quantised_ = arena.part<int16_t>(quantised_offset_);
-  units_ = arena.part<float>(units_offset_);
+  quantised_ = arena.part<std::byte>(quantised_offset_);
+  dense_lanes_ = arena.part<kernels::DenseLane>(dense_lanes_offset_);
   auto* addends = arena.part<kernels::Addend>(addends_offset_);
   const size_t count = addend_count(plan_);
   steps_.reserve(lanes_ * plan_.steps.size());
@@ -106,19 +106,27 @@ void Layers::run_dense(size_t step_number, size_t lanes) noexcept {
   const size_t count = plan_.steps.size();
   const PlanStep& step = plan_.steps[step_number];
   const BoundStep& first = steps_[step_number];
-  if (step.type == fbs::ElementType::s8) {
-    const float limit = kernels::activation_limit(round_up(first.inputs, kernels::kQuad));
-    for (size_t lane = 0; lane < lanes; ++lane) {
-      const BoundStep& bound = steps_[lane * count + step_number];
-      units_[lane] = kernels_.quantize(bound.input, bound.padded_inputs, limit, quantised(lane));
-    }
-  }
+  if (step.type == fbs::ElementType::s8) return run_dense_s8(step_number, lanes);
   const size_t whole = lanes == 1 ? first.outputs : kSharedOutputs;
   for (size_t begin = 0; begin < first.outputs; begin += whole) {
     const Part part{begin, std::min(whole, first.outputs - begin)};
-    for (size_t lane = 0; lane < lanes; ++lane)
-      run_part(steps_[lane * count + step_number], lane, units_[lane], part);
+    for (size_t lane = 0; lane < lanes; ++lane) run_part(steps_[lane * count + step_number], part);
   }
+  bytes_read_ += formats::bytes_of(step.type, first.inputs * first.outputs);
+}
+
+void Layers::run_dense_s8(size_t step_number, size_t lanes) noexcept {
+  const PlanStep& step = plan_.steps[step_number];
+  const BoundStep& first = steps_[step_number];
+  const size_t inputs = round_up(first.inputs, kernels::kQuad);
+  for (size_t lane = 0; lane < lanes; ++lane) {
+    const BoundStep& bound = steps_[lane * plan_.steps.size() + step_number];
+    const float unit = kernels_.quantize(bound.input, bound.padded_inputs, kernels::activation_limit(inputs),
+                                         step.wide_share, quantised(lane));
+    dense_lanes_[lane] = {quantised(lane), unit, bound.epilogue, bound.output};
+  }
+  kernels_.gemv_s8(static_cast<const int8_t*>(step.weights), inputs, first.outputs, step.weights_scale,
+                   step.weights_sums, step.bias, dense_lanes_, lanes);
   bytes_read_ += formats::bytes_of(step.type, first.inputs * first.outputs);
 }
 
@@ -130,7 +138,7 @@ void Layers::run_gemv(Kernel* gemv, const BoundStep& bound, const kernels::Epilo
        part.outputs, bound.input, step.bias + part.begin, epilogue, bound.output + part.begin);
 }
 
-void Layers::run_part(const BoundStep& bound, size_t lane, float unit, Part part) noexcept {
+void Layers::run_part(const BoundStep& bound, Part part) noexcept {
   const PlanStep& step = *bound.step;
   kernels::Addend addends[kMaximumAddends];
   const kernels::Epilogue epilogue = epilogue_from(bound.epilogue, part.begin, addends);
@@ -139,13 +147,6 @@ void Layers::run_part(const BoundStep& bound, size_t lane, float unit, Part part
       return run_gemv<kernels::Bf16>(kernels_.gemv_bf16, bound, epilogue, part);
     case fbs::ElementType::f16:
       return run_gemv<kernels::F16>(kernels_.gemv_f16, bound, epilogue, part);
-    case fbs::ElementType::s8: {
-      const size_t inputs = round_up(bound.inputs, kernels::kQuad);
-      kernels_.gemv_s8(static_cast<const int8_t*>(step.weights) + part.begin * inputs, inputs, part.outputs,
-                       quantised(lane), unit, step.weights_scale + part.begin, step.weights_sums + part.begin,
-                       step.bias + part.begin, epilogue, bound.output + part.begin);
-      return;
-    }
     default:
       return run_gemv<float>(kernels_.gemv_f32, bound, epilogue, part);
   }

@@ -54,25 +54,26 @@ class Layers {
 
   void bind(size_t lane, kernels::Addend* addends);
   void run_dense(size_t step, size_t lanes) noexcept;
-  void run_part(const BoundStep& bound, size_t lane, float unit, Part part) noexcept;
+  void run_dense_s8(size_t step, size_t lanes) noexcept;
+  void run_part(const BoundStep& bound, Part part) noexcept;
   template <typename Element, typename Kernel>
   void run_gemv(Kernel* gemv, const BoundStep& bound, const kernels::Epilogue& epilogue, Part part) noexcept;
-  int16_t* quantised(size_t lane) const noexcept { return quantised_ + lane * quantised_width_; }
+  std::byte* quantised(size_t lane) const noexcept { return quantised_ + lane * quantised_bytes_; }
 
   const Plan& plan_;
   const kernels::KernelTable& kernels_;
   size_t lanes_;
   Flips flips_;
   size_t lane_floats_ = 0;
-  size_t quantised_width_ = 0;
+  size_t quantised_bytes_ = 0;
   uint64_t bytes_read_ = 0;
   size_t values_offset_ = 0;
   size_t quantised_offset_ = 0;
-  size_t units_offset_ = 0;
+  size_t dense_lanes_offset_ = 0;
   size_t addends_offset_ = 0;
   float* values_ = nullptr;
-  int16_t* quantised_ = nullptr;  // dense layers' inputs, in the kernels' own format
-  float* units_ = nullptr;        // what one unit of them stands for, a lane each
+  std::byte* quantised_ = nullptr;  // dense layers' inputs, in the kernels' own format
+  kernels::DenseLane* dense_lanes_ = nullptr;
   std::vector<BoundStep> steps_;  // [lanes][steps of the plan]
 };
 

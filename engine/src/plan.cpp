@@ -139,6 +139,9 @@ class Resolver {
     }
     resolve_quantisation(source.weights_scale(), source.weights_sums(), step.type, width, padded, place,
                          step.weights_scale, step.weights_sums);
+    step.wide_share = source.wide_share();
+    if (step.wide_share != 0 && step.type != fbs::ElementType::s8)
+      fail(place, "a share of wide inputs belongs to 8-bit weights");
     resolve_flips(source, place, step);
     resolve_epilogue(source, width, padded, place, step);
     step.output = add_value(source.name()->string_view(), width, padded, plan_.value_floats, place);

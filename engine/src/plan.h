@@ -76,6 +76,7 @@ struct PlanStep {
   uint32_t panel = 0;
   const float* weights_scale = nullptr;  // of s8
   const int32_t* weights_sums = nullptr;
+  uint32_t wide_share = 0;            // of s8: one of so many inputs may need more than 8 bits; 0: all
   const float* flip_scale = nullptr;  // flip
   RowTable columns;                   // a row a unit, `columns_width` elements each
   uint32_t columns_width = 0;

@@ -106,28 +106,45 @@ void gemv(const Element* panels, size_t panel, size_t inputs, size_t outputs, co
   }
 }
 
-float quantize(const float* in, size_t width, float limit, void* quantised) {
+/// L of the contract; `largest` is not too small.
+float fitting_limit(const float* in, size_t width, float largest, float limit, size_t wide_share) {
+  if (wide_share == 0) return limit;
+  float parts = 64;
+  for (float power = 32; parts > 1; parts -= power / 4) {
+    if (parts == power) power /= 2;
+    size_t wide = 0;
+    for (size_t i = 0; i < width; ++i) wide += std::fabs(in[i]) > largest / parts ? 1 : 0;
+    if (wide <= width / wide_share) break;
+  }
+  return 127 * parts < limit ? 127 * parts : limit;
+}
+
+float quantize(const float* in, size_t width, float limit, size_t wide_share, void* quantised) {
   constexpr float kRound = 0x1.8p23F;  // adding it leaves no bits below 1
   float largest = 0;
   for (size_t i = 0; i < width; ++i) largest = std::fabs(in[i]) > largest ? std::fabs(in[i]) : largest;
   const bool none = largest < kSmallestActivation;
-  const float factor = none ? 0.0F : limit / largest;
+  const float units = none ? 0.0F : fitting_limit(in, width, largest, limit, wide_share);
+  const float factor = none ? 0.0F : units / largest;
   auto* out = static_cast<int16_t*>(quantised);
   for (size_t i = 0; i < width; ++i) out[i] = static_cast<int16_t>((in[i] * factor + kRound) - kRound);
-  return none ? 0.0F : largest / limit;
+  return none ? 0.0F : largest / units;
 }
 
-void gemv_s8(const int8_t* panels, size_t inputs, size_t outputs, const void* quantised, float scale,
-             const float* output_scale, const int32_t* /*weight_sums*/, const float* bias,
-             const Epilogue& epilogue, float* out) {
-  const auto* in = static_cast<const int16_t*>(quantised);
-  for (size_t o = 0; o < outputs; ++o) {
-    const int8_t* weights = panels + o / kWidePanel * kWidePanel * inputs + o % kWidePanel * kQuad;
-    int32_t s = 0;
-    for (size_t i = 0; i < inputs; i += kQuad, weights += kWidePanel * kQuad) {
-      for (size_t k = 0; k < kQuad; ++k) s += weights[k] * in[i + k];
+void gemv_s8(const int8_t* panels, size_t inputs, size_t outputs, const float* output_scale,
+             const int32_t* /*weight_sums*/, const float* bias, const DenseLane* lanes, size_t count) {
+  for (size_t lane = 0; lane < count; ++lane) {
+    const auto [quantised, scale, epilogue, out] = lanes[lane];
+    const auto* in = static_cast<const int16_t*>(quantised);
+    for (size_t o = 0; o < outputs; ++o) {
+      const int8_t* weights = panels + o / kWidePanel * kWidePanel * inputs + o % kWidePanel * kQuad;
+      int32_t s = 0;
+      for (size_t i = 0; i < inputs; i += kQuad, weights += kWidePanel * kQuad) {
+        for (size_t k = 0; k < kQuad; ++k) s += weights[k] * in[i + k];
+      }
+      const float z = fused_multiply_add(scale * output_scale[o], static_cast<float>(s), bias[o]);
+      out[o] = finish(z, epilogue, o);
     }
-    out[o] = finish(fused_multiply_add(scale * output_scale[o], static_cast<float>(s), bias[o]), epilogue, o);
   }
 }
 

@@ -388,29 +388,74 @@ struct KernelsS8 {
     return result;
   }
 
-  /// Calls store(i, quantised lanes as floats) for each vector of inputs.
-  template <typename Store>
-  KINGLET_INLINE float quantize_with(const float* in, size_t width, float limit, const Store& store) {
-    const float largest = largest_magnitude(in, width);
-    const bool none = largest < kSmallestActivation;
-    const Batch factor(none ? 0.0F : limit / largest);
-    for (size_t i = 0; i < width; i += Batch::size) store(i, Batch::load_aligned(in + i) * factor);
-    return none ? 0.0F : largest / limit;
+  /// L of quantize's contract; `largest` is not too small. First the power of two, then two digits more.
+  KINGLET_INLINE float fitting_limit(const float* in, size_t width, float largest, float limit,
+                                     size_t wide_share) {
+    if (wide_share == 0) return limit;
+    const auto most = static_cast<float>(width / wide_share);
+    const float powers[] = {2, 4, 8, 16, 32, 64};
+    const float power = fitting_parts(in, width, largest, most, powers, 1);
+    const float between[] = {power * 1.25F, power * 1.5F, power * 1.75F};
+    const float parts = power < 64 ? fitting_parts(in, width, largest, most, between, power) : power;
+    return 127 * parts < limit ? 127 * parts : limit;
   }
 
-  static float quantize(const float* in, size_t width, float limit, void* quantised) {
+  /// The last of some ascending numbers of parts that leaves no more than `most` inputs beyond the first;
+  /// else `least`.
+  template <size_t kCount>
+  KINGLET_INLINE float fitting_parts(const float* in, size_t width, float largest, float most,
+                                     const float (&parts)[kCount], float least) {
+    Batch bounds[kCount];
+    Batch wide[kCount];  // how many are beyond: whole numbers
+    for (size_t k = 0; k < kCount; ++k) {
+      bounds[k] = Batch(largest / parts[k]);
+      wide[k] = Batch(0.0F);
+    }
+    for (size_t i = 0; i < width; i += Batch::size) {
+      const Batch magnitudes = xsimd::abs(Batch::load_aligned(in + i));
+      for (size_t k = 0; k < kCount; ++k)
+        wide[k] += xsimd::select(magnitudes > bounds[k], Batch(1.0F), Batch(0.0F));
+    }
+    float result = least;
+    for (size_t k = 0; k < kCount; ++k) {
+      if (sum_of(wide[k]) <= most) result = parts[k];
+    }
+    return result;
+  }
+
+  KINGLET_INLINE float sum_of(Batch counts) {
+    alignas(kAlignment) float lanes[Batch::size];
+    counts.store_aligned(lanes);
+    float sum = 0;
+    for (const float lane : lanes) sum += lane;
+    return sum;
+  }
+
+  /// Calls store(i, quantised lanes as floats) for each vector of inputs.
+  template <typename Store>
+  KINGLET_INLINE float quantize_with(const float* in, size_t width, float limit, size_t wide_share,
+                                     const Store& store) {
+    const float largest = largest_magnitude(in, width);
+    const bool none = largest < kSmallestActivation;
+    const float units = none ? 0.0F : fitting_limit(in, width, largest, limit, wide_share);
+    const Batch factor(none ? 0.0F : units / largest);
+    for (size_t i = 0; i < width; i += Batch::size) store(i, Batch::load_aligned(in + i) * factor);
+    return none ? 0.0F : largest / units;
+  }
+
+  static float quantize(const float* in, size_t width, float limit, size_t wide_share, void* quantised) {
     auto* out = static_cast<int16_t*>(quantised);
-    return quantize_with(in, width, limit,
+    return quantize_with(in, width, limit, wide_share,
                          [out](size_t i, Batch values) { Set::round_to_shorts(values, out + i); });
   }
 
   /// The float part of a dense layer: `sums` of the kWidePanel outputs from `begin` on.
-  KINGLET_INLINE void finish_panel(const int32_t* sums, size_t begin, float scale, const float* output_scale,
-                                   const float* bias, const Epilogue& epilogue, float* out) {
+  KINGLET_INLINE void finish_panel(const int32_t* sums, size_t begin, const float* output_scale,
+                                   const float* bias, const DenseLane& lane) {
     for (size_t o = 0; o < kWidePanel; o += Batch::size) {
-      const Batch factor = Batch(scale) * Batch::load_aligned(output_scale + begin + o);
+      const Batch factor = Batch(lane.scale) * Batch::load_aligned(output_scale + begin + o);
       const Batch z = Set::fused(factor, Set::to_float(sums + o), Batch::load_aligned(bias + begin + o));
-      F32::finish(z, epilogue, begin + o).store_aligned(out + begin + o);
+      F32::finish(z, lane.epilogue, begin + o).store_aligned(lane.out + begin + o);
     }
   }
 
@@ -429,17 +474,18 @@ struct KernelsS8 {
     store_pair_sums<kSums>(s, sums);
   }
 
-  static void gemv(const int8_t* panels, size_t inputs, size_t outputs, const void* quantised, float scale,
-                   const float* output_scale, const int32_t* /*weight_sums*/, const float* bias,
-                   const Epilogue& epilogue, float* out) {
-    const auto* in = static_cast<const int16_t*>(quantised);
+  static void gemv(const int8_t* panels, size_t inputs, size_t outputs, const float* output_scale,
+                   const int32_t* /*weight_sums*/, const float* bias, const DenseLane* lanes, size_t count) {
     for (size_t begin = 0; begin < outputs; begin += kWidePanel) {
       const int8_t* panel = panels + begin * inputs;
-      alignas(kAlignment) int32_t sums[kWidePanel];
-      for (size_t part = 0; part < kWidePanel; part += kPartOutputs) {
-        panel_part<kPartSums>(panel + part * kQuad, inputs, in, sums + part);
+      for (const DenseLane* lane = lanes; lane != lanes + count; ++lane) {
+        const auto* in = static_cast<const int16_t*>(lane->quantised);
+        alignas(kAlignment) int32_t sums[kWidePanel];
+        for (size_t part = 0; part < kWidePanel; part += kPartOutputs) {
+          panel_part<kPartSums>(panel + part * kQuad, inputs, in, sums + part);
+        }
+        finish_panel(sums, begin, output_scale, bias, *lane);
       }
-      finish_panel(sums, begin, scale, output_scale, bias, epilogue, out);
     }
   }
 };

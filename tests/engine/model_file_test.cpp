@@ -548,6 +548,10 @@ TEST_CASE("columns, tables of values and 8-bit layers that do not fit are refuse
                  "step hidden4: expected one 32-bit sum of weights an output"));
   CHECK(contains(refused([&](fbs::ModelT& m) { step(m, "logits").weights_sums = "hidden4.weights.sums"; }),
                  "step logits: 8-bit weights have a scale and sums, others none"));
+  CHECK(contains(refused([&](fbs::ModelT& m) { step(m, "logits").wide_share = 16; }),
+                 "step logits: a share of wide inputs belongs to 8-bit weights"));
+  CHECK(contains(refused([&](fbs::ModelT& m) { step(m, "hidden1").wide_share = 16; }),
+                 "step hidden1: a share of wide inputs belongs to 8-bit weights"));
 }
 
 TEST_CASE("8-bit weights of another panel, and -128 in 8-bit tensors, are refused") {

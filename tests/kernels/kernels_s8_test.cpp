@@ -1,6 +1,9 @@
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <deque>
+#include <utility>
 #include <vector>
 
 #include "kinglet/kernels/kernels.h"
@@ -12,11 +15,13 @@
 
 using kinglet::kernels::activation_limit;
 using kinglet::kernels::CountTerm;
+using kinglet::kernels::DenseLane;
 using kinglet::kernels::Epilogue;
 using kinglet::kernels::Isa;
 using kinglet::kernels::KernelTable;
 using kinglet::kernels::kQuad;
 using kinglet::kernels::kWidePanel;
+using kinglet::kernels::quantised_bytes;
 using kinglet::kernels::RowTerm;
 using kinglet::test::Guarded;
 using kinglet::test::Random;
@@ -53,6 +58,9 @@ Side side_of(size_t number) {
   return number % 2 == 0 ? Side::begin : Side::end;
 }
 
+/// One of so many inputs may need more than 8 bits.
+constexpr size_t kWideShare = 16;
+
 /// A dense layer of 8-bit weights: `weights` as the converter packs them.
 struct DenseCase {
   DenseCase(size_t outputs, size_t inputs, Side side)
@@ -81,11 +89,14 @@ struct DenseCase {
     for (size_t i = inputs; i < width; ++i) in[i] = 0;
   }
 
-  float run(const KernelTable& table, float limit, const Epilogue& epilogue, Floats& out) const {
-    Guarded<int16_t> quantised(width);
-    const float scale = table.quantize(in.data(), width, limit, quantised.data());
-    table.gemv_s8(weights.data(), padded, bias.size(), quantised.data(), scale, output_scale.data(),
-                  sums.data(), bias.data(), epilogue, out.data());
+  float run(const KernelTable& table, float limit, size_t wide_share, const Epilogue& epilogue,
+            Floats& out) const {
+    Guarded<int8_t> quantised(quantised_bytes(width),
+                              width % 32 == 0 ? Bytes::Side::begin : Bytes::Side::end);
+    const float scale = table.quantize(in.data(), width, limit, wide_share, quantised.data());
+    const DenseLane lane = {quantised.data(), scale, epilogue, out.data()};
+    table.gemv_s8(weights.data(), padded, bias.size(), output_scale.data(), sums.data(), bias.data(), &lane,
+                  1);
     return scale;
   }
 
@@ -431,15 +442,65 @@ TEST_CASE("quantize and gemv_s8: every instruction set gives the scalar bits, fo
         epilogue.scale = norm_scale.data();
         epilogue.shift = norm_shift.data();
       }
-      Floats expected(outputs, side_of(inputs));
-      const float limit = activation_limit(dense.padded);
-      const float scale = dense.run(scalar(), limit, epilogue, expected);
+      for (const size_t wide_share : {size_t{0}, kWideShare}) {
+        Floats expected(outputs, side_of(inputs));
+        const float limit = activation_limit(dense.padded);
+        const float scale = dense.run(scalar(), limit, wide_share, epilogue, expected);
+        for (const KernelTable* table : tables()) {
+          Floats actual(outputs, side_of(inputs));
+          CHECK(std::bit_cast<uint32_t>(dense.run(*table, limit, wide_share, epilogue, actual)) ==
+                std::bit_cast<uint32_t>(scale));
+          CHECK_MESSAGE(same_bits(expected, actual), kinglet::kernels::isa_name(table->isa)
+                                                         << ", " << outputs << " x " << inputs);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("gemv_s8: a lane's bits do not depend on how many there are") {
+  Random random(27);
+  constexpr size_t kMost = 9;
+  for (const size_t panels : {1, 2, 3, 4, 7}) {
+    for (const size_t inputs : {4, 100, 516, 1500}) {
+      const size_t wide_share = (panels + inputs) % 2 == 0 ? kWideShare : 0;
+      const size_t outputs = panels * kWidePanel;
+      DenseCase dense(outputs, inputs, side_of(panels));
+      fill(dense.weights, random);
+      fill(dense.output_scale, random);
+      fill(dense.bias, random);
+      Floats addend(outputs);
+      fill(addend, random);
+      const kinglet::kernels::Addend addends[] = {{addend.data(), nullptr, nullptr}};
       for (const KernelTable* table : tables()) {
-        Floats actual(outputs, side_of(inputs));
-        CHECK(std::bit_cast<uint32_t>(dense.run(*table, limit, epilogue, actual)) ==
-              std::bit_cast<uint32_t>(scale));
-        CHECK_MESSAGE(same_bits(expected, actual), kinglet::kernels::isa_name(table->isa)
-                                                       << ", " << outputs << " x " << inputs);
+        std::deque<Guarded<int8_t>> quantised;
+        std::deque<Floats> out;
+        std::deque<Floats> alone;
+        std::vector<DenseLane> lanes;
+        for (size_t lane = 0; lane < kMost; ++lane) {
+          // Of some lanes no quad is wide, of others every one of the first.
+          for (float& value : dense.in) value = lane % 3 == 0 ? random.wide_float(1) : random.wide_float(12);
+          dense.settle(inputs);
+          quantised.emplace_back(quantised_bytes(dense.width));
+          out.emplace_back(outputs);
+          alone.emplace_back(outputs);
+          const Epilogue epilogue = {addends, lane % 2, lane % 2 == 0, 0.01F, nullptr, nullptr};
+          const float limit = activation_limit(dense.padded);
+          const float scale =
+              table->quantize(dense.in.data(), dense.width, limit, wide_share, quantised[lane].data());
+          lanes.push_back({quantised[lane].data(), scale, epilogue, nullptr});
+          dense.run(scalar(), limit, wide_share, epilogue, alone[lane]);
+        }
+        for (size_t lane = 0; lane < kMost; ++lane) lanes[lane].out = out[lane].data();
+        for (size_t count = 1; count <= kMost; ++count) {
+          for (Floats& values : out) std::memset(values.data(), 0, outputs * sizeof(float));
+          table->gemv_s8(dense.weights.data(), dense.padded, outputs, dense.output_scale.data(),
+                         dense.sums.data(), dense.bias.data(), lanes.data(), count);
+          bool same = true;
+          for (size_t lane = 0; lane < count; ++lane) same &= same_bits(alone[lane], out[lane]);
+          CHECK_MESSAGE(same, kinglet::kernels::isa_name(table->isa)
+                                  << ", " << count << " lanes, " << outputs << " x " << inputs);
+        }
       }
     }
   }
@@ -448,55 +509,97 @@ TEST_CASE("quantize and gemv_s8: every instruction set gives the scalar bits, fo
 TEST_CASE("gemv_s8 is exact at the largest magnitudes, up to the widest layer") {
   Random random(24);
   for (const size_t inputs : {size_t{1504}, size_t{2064}, size_t{2068}, size_t{65'536}}) {
-    DenseCase dense(kWidePanel, inputs, Side::end);
-    for (size_t o = 0; o < kWidePanel; ++o) {
-      for (size_t i = 0; i < inputs; ++i) {
-        const bool positive = o == 0 || (o > 1 && random.below(2) == 0);
-        dense.weight(o, i) = positive ? 127 : -127;
-      }
-      dense.output_scale[o] = 1;
-      dense.bias[o] = 0;
-    }
-    for (size_t i = 0; i < inputs; ++i) dense.in[i] = i % 7 == 3 ? -1.0F : 1.0F;
-    for (size_t i = 0; i < inputs; ++i) dense.weight(0, i) = dense.in[i] > 0 ? 127 : -127;
-    dense.settle(inputs);
-    const float limit = activation_limit(inputs);
-    CHECK(limit >= 254);
-    for (const KernelTable* table : tables()) {
-      Floats out(kWidePanel);
-      const float scale = dense.run(*table, limit, {}, out);
-      CHECK(scale == 1 / limit);
-      bool exact = true;
+    const float most = activation_limit(inputs);
+    CHECK(most >= 254);
+    // With a share, inputs that are all alike fit 8 bits; few that are large leave it to them to be as large
+    // as can be.
+    for (const auto& [all, wide_share] :
+         std::vector<std::pair<bool, size_t>>{{true, 0}, {true, kWideShare}, {false, kWideShare}}) {
+      DenseCase dense(kWidePanel, inputs, Side::end);
+      const auto sign = [](size_t i) { return i % 7 == 3 ? -1.0F : 1.0F; };
+      for (size_t i = 0; i < inputs; ++i)
+        dense.in[i] = all || i * kWideShare < inputs ? sign(i) : sign(i) / 64;
       for (size_t o = 0; o < kWidePanel; ++o) {
-        int64_t sum = 0;
         for (size_t i = 0; i < inputs; ++i) {
-          sum += dense.weight(o, i) * (dense.in[i] > 0 ? 1 : -1) * static_cast<int64_t>(limit);
+          const bool positive = o == 0 ? sign(i) > 0 : o == 1 ? sign(i) < 0 : random.below(2) == 0;
+          dense.weight(o, i) = positive ? 127 : -127;
         }
-        exact &= out[o] == scale * static_cast<float>(sum);
+        dense.output_scale[o] = 1;
+        dense.bias[o] = 0;
       }
-      CHECK_MESSAGE(exact, kinglet::kernels::isa_name(table->isa) << ", " << inputs << " inputs");
+      dense.settle(inputs);
+      const float units = wide_share == 0 ? most : all ? 127 : std::min(most, 127.0F * 64);
+      for (const KernelTable* table : tables()) {
+        Floats out(kWidePanel);
+        const float scale = dense.run(*table, most, wide_share, {}, out);
+        CHECK(scale == 1 / units);
+        bool exact = true;
+        for (size_t o = 0; o < kWidePanel; ++o) {
+          int64_t sum = 0;
+          for (size_t i = 0; i < inputs; ++i)
+            sum += dense.weight(o, i) * static_cast<int64_t>(std::nearbyint(dense.in[i] * units));
+          exact &= out[o] == scale * static_cast<float>(sum);
+        }
+        CHECK_MESSAGE(exact, kinglet::kernels::isa_name(table->isa) << ", " << inputs << " inputs");
+      }
     }
   }
 }
 
-TEST_CASE("quantize takes zeros and what is too small as zeros, and the largest as the limit") {
-  DenseCase dense(kWidePanel, 16, Side::end);
-  for (size_t o = 0; o < kWidePanel; ++o) {
-    for (size_t i = 0; i < 16; ++i) dense.weight(o, i) = i == o ? 1 : 0;
+TEST_CASE("quantize takes zeros and what is too small as zeros, and ties to even") {
+  constexpr size_t kWidth = 64;
+  DenseCase dense(2 * kWidePanel, kWidth, Side::end);
+  for (size_t o = 0; o < 2 * kWidePanel; ++o) {
+    for (size_t i = 0; i < kWidth; ++i) dense.weight(o, i) = i == o ? 1 : 0;
     dense.output_scale[o] = 1;
     dense.bias[o] = 0;
   }
-  dense.settle(16);
+  dense.settle(kWidth);
   for (const KernelTable* table : tables()) {
-    Floats out(kWidePanel);
+    Floats out(2 * kWidePanel);
     for (float& value : dense.in) value = 0x1p-101F;
-    CHECK(dense.run(*table, 8191, {}, out) == 0);
+    CHECK(dense.run(*table, 8191, kWideShare, {}, out) == 0);
     CHECK(out[0] == 0);
     dense.in[3] = -3;  // the largest; the others vanish beside it
-    dense.in[5] = 3.0F / 8191 * 2.5F;
-    CHECK(dense.run(*table, 8191, {}, out) == 3.0F / 8191);
-    CHECK(out[3] == 3.0F / 8191 * -8191);
-    CHECK(out[5] == 3.0F / 8191 * 2);  // ties go to even
+    const float unit = 3.0F / (127 * 64);
+    dense.in[5] = unit * 2.5F;
+    dense.in[6] = unit * -128;
+    dense.in[7] = unit * -129;
+    CHECK(dense.run(*table, 8191, kWideShare, {}, out) == unit);
+    CHECK(out[3] == unit * -127 * 64);
+    CHECK(out[5] == unit * 2);
+    CHECK(out[6] == unit * -128);
+    CHECK(out[7] == unit * -129);
     CHECK(out[0] == 0);
+    CHECK(dense.run(*table, 500, kWideShare, {}, out) == 3.0F / 500);
+    dense.in[5] = 3.0F / 8191 * 2.5F;
+    CHECK(dense.run(*table, 8191, 0, {}, out) == 3.0F / 8191);
+    CHECK(out[3] == 3.0F / 8191 * -8191);
+    CHECK(out[5] == 3.0F / 8191 * 2);
+  }
+}
+
+TEST_CASE("quantize: the finest unit that leaves most inputs within 127 units") {
+  constexpr size_t kWidth = 160;
+  constexpr size_t kWide = kWidth / kWideShare;
+  // How many parts of the largest, 1, the inputs from the `kWide`-th largest on have, and what comes of it.
+  const std::vector<std::pair<float, float>> cases = {
+      {1, 1},    {1.2F, 1}, {1.25F, 1.25F}, {1.3F, 1.25F}, {1.5F, 1.5F}, {1.9F, 1.75F}, {2, 2},    {2.4F, 2},
+      {7.1F, 7}, {8, 8},    {9.9F, 8},      {56, 56},      {63, 56},     {64, 64},      {1e3F, 64}};
+  for (const auto& [parts, expected] : cases) {
+    Floats in(kWidth);
+    for (size_t i = 0; i < kWidth; ++i) in[i] = (i % 2 == 0 ? 1 : -1) / parts;
+    for (size_t i = 0; i < kWide; ++i) in[i * 7 + 1] = i % 2 == 0 ? 1.0F : -1.0F;
+    for (const KernelTable* table : tables()) {
+      Guarded<int8_t> quantised(quantised_bytes(kWidth));
+      const auto unit = [&] {
+        return table->quantize(in.data(), kWidth, 8191, kWideShare, quantised.data());
+      };
+      CHECK_MESSAGE(unit() == 1 / (127 * expected), kinglet::kernels::isa_name(table->isa) << ", " << parts);
+      const float kept = in[2];  // one more that is as large as the largest
+      in[2] = 1;
+      CHECK(unit() == 1.0F / 127);
+      in[2] = kept;
+    }
   }
 }

@@ -74,6 +74,11 @@ constexpr float activation_limit(size_t inputs) noexcept {
 /// Where no activation is as large as this, `quantize` takes all as zeros: its factor would overflow.
 inline constexpr float kSmallestActivation = 0x1p-100F;
 
+/// Room for the quantised activations of so many inputs, in any table's format.
+constexpr size_t quantised_bytes(size_t width) noexcept {
+  return (5 * width + 6 * kAlignment) / kAlignment * kAlignment;
+}
+
 /// A vector that joins a layer's sum before its activation. With `scale`: + fma(scale, value, shift).
 struct Addend {
   const float* value;
@@ -90,6 +95,14 @@ struct Epilogue {
   float slope = 0;
   const float* scale = nullptr;  // null: no normalisation, and shift is null too
   const float* shift = nullptr;
+};
+
+/// One of the vectors that a dense layer of 8-bit weights takes at a time.
+struct DenseLane {
+  const void* quantised;  // by quantize of the same table
+  float scale;            // what it returned
+  Epilogue epilogue;
+  float* out;
 };
 
 /// The kernels of one instruction set; chosen once per model.
@@ -157,21 +170,24 @@ struct KernelTable {
   void (*gemv_f16)(const F16* panels, size_t panel, size_t inputs, size_t outputs, const float* in,
                    const float* bias, const Epilogue& epilogue, float* out);
 
-  /// Activations for gemv_s8: m = the largest |in[i]|; quantised[i] = in[i] * (limit / m), rounded to the
-  /// nearest integer, ties to even. Returns m / limit, what one unit stands for; 0, and all zeros, where m <
-  /// kSmallestActivation. `width` is a multiple of kLane; `quantised`, 2 bytes an input, 64-byte aligned, is
-  /// in a format of this table's own. 1 <= limit <= activation_limit of
-  /// the inputs that may be other than 0.
-  float (*quantize)(const float* in, size_t width, float limit, void* quantised);
+  /// Activations for gemv_s8: m = the largest |in[i]|; quantised[i] = in[i] * (L / m), rounded to the nearest
+  /// integer, ties to even. L is `limit`, or, where one of `wide_share` inputs may need more than 8 bits, 127
+  /// * p and `limit` at most, p being the largest number of three binary digits (1, 1.25, 1.5, 1.75, 2, 2.5,
+  /// .. 56, 64) that leaves no more than width / wide_share inputs with |in[i]| > m / p. Returns m / L, what
+  /// one unit stands for; 0, and all zeros, where m < kSmallestActivation. `width` is a multiple of kLane;
+  /// `quantised`, of quantised_bytes(width) and 64-byte aligned, is in a format of this table's own. 1 <=
+  /// limit <= activation_limit of the inputs that may be other than 0.
+  float (*quantize)(const float* in, size_t width, float limit, size_t wide_share, void* quantised);
 
-  /// Dense layer with 8-bit weights in [-127, 127]. `panels` is [outputs / kWidePanel][inputs / kQuad]
-  /// [kWidePanel][kQuad]; `inputs` (padded with zeros) is a multiple of kQuad, `outputs` of kWidePanel;
-  /// weight_sums[o] is the sum of output o's weights. For each output, with q the quantised inputs:
+  /// Dense layer with 8-bit weights in [-127, 127], for `count` vectors of activations. `panels` is
+  /// [outputs / kWidePanel][inputs / kQuad][kWidePanel][kQuad]; `inputs` (padded with zeros) is a multiple of
+  /// kQuad, `outputs` of kWidePanel; weight_sums[o] is the sum of output o's weights. All lanes are quantised
+  /// with 0 or all with some other wide_share. For each lane and
+  /// output, with q the lane's quantised inputs:
   ///   s = sum of weight(o, i) * q[i], exact in 32 bits
   ///   out[o] = epilogue(fma(scale * output_scale[o], float(s), bias[o]))
-  void (*gemv_s8)(const int8_t* panels, size_t inputs, size_t outputs, const void* quantised, float scale,
-                  const float* output_scale, const int32_t* weight_sums, const float* bias,
-                  const Epilogue& epilogue, float* out);
+  void (*gemv_s8)(const int8_t* panels, size_t inputs, size_t outputs, const float* output_scale,
+                  const int32_t* weight_sums, const float* bias, const DenseLane* lanes, size_t count);
 
   /// The epilogue alone: out[o] = epilogue(in[o]). `in` and `out` may be the same.
   void (*activate_f32)(const float* in, size_t width, const Epilogue& epilogue, float* out);
