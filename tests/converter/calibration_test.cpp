@@ -37,12 +37,14 @@ bool contains(const std::string& text, const std::string& part) {
 }
 
 struct Fixture {
-  Fixture() : world(dir, 4 * kRows), sources(kinglet::test::write_model_sources(dir, network(), 3'000)) {}
+  /// By default most of what a tweet adds is text.
+  explicit Fixture(uint32_t depth = 40)
+      : world(dir, 4 * kRows), sources(kinglet::test::write_model_sources(dir, network(depth), 3'000)) {}
 
-  static kinglet::synthetic::NetworkOptions network() {
+  static kinglet::synthetic::NetworkOptions network(uint32_t depth) {
     kinglet::synthetic::NetworkOptions network = kinglet::test::tiny_network();
     network.hidden = 33;
-    network.depth = 6;
+    network.depth = depth;
     return network;
   }
   ConvertOptions options(Precision precision, uint32_t layers = 0) const {
@@ -215,13 +217,13 @@ TEST_CASE("narrow rows of frequent values and of encoded ones lie within their r
 
 TEST_CASE("a frequent value reads one row, any other the rows of its encoding, 0 none") {
   const Fixture fixture;
-  for (const uint32_t layers : {0, 1}) {  // 16-bit columns, of which every flip reads one
+  for (const uint32_t layers : {0, 1}) {  // columns, of which every flip reads one
     CAPTURE(layers);
     fixture.convert(fixture.options(Precision::int8, layers));
     const Model model = fixture.model();
     const uint64_t columns = model.file().tensor("first_layer.bias", "test").info->padded_columns();
     const uint64_t flip_bytes =
-        layers == 0 ? 0 : 2 * model.file().tensor("flips1.columns", "test").info->padded_columns();
+        layers == 0 ? 0 : model.file().tensor("flips1.columns", "test").info->padded_columns();
     Session session(model);
     const auto read = [&](size_t numeric, double value) {
       OneNumber(model, numeric, value).score(session);
@@ -235,6 +237,20 @@ TEST_CASE("a frequent value reads one row, any other the rows of its encoding, 0
       const uint64_t nothing = read(frequent.numeric, 0);
       CHECK(read(frequent.numeric, frequent.value) == nothing + columns);
       CHECK(read(frequent.numeric, unusual(frequent)) == nothing + 16 * columns * encoded_bytes(model));
+    }
+  }
+}
+
+TEST_CASE("rows that count once go down to 8 bits where the text's rows are most of a tweet's") {
+  for (const uint32_t depth : {2U, 40U}) {
+    CAPTURE(depth);
+    const Fixture fixture(depth);
+    for (const Precision precision : {Precision::int8, Precision::int4, Precision::mixed}) {
+      CAPTURE(static_cast<int>(precision));
+      fixture.convert(fixture.options(precision, 1));
+      const auto type = fixture.model().file().tensor("feature.rows", "test").info->type();
+      const bool small = depth == 40 && precision != Precision::mixed;
+      CHECK(type == (small ? fbs::ElementType::s8 : fbs::ElementType::s16));
     }
   }
 }

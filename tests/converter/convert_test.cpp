@@ -171,9 +171,9 @@ TEST_CASE("each precision stores what it says, vectors and the output layer as f
   };
   for (const Stored& stored : {Stored{Precision::bf16, Type::bf16, Type::bf16, Type::bf16},
                                Stored{Precision::fp16, Type::f16, Type::f16, Type::f16},
-                               Stored{Precision::int8, Type::s8, Type::s8, Type::s8},
+                               Stored{Precision::int8, Type::s8, Type::s16, Type::s8},
                                Stored{Precision::mixed, Type::s8, Type::s16, Type::bf16},
-                               Stored{Precision::int4, Type::s4, Type::s8, Type::s8}}) {
+                               Stored{Precision::int4, Type::s4, Type::s16, Type::s8}}) {
     Fixture fixture;
     fixture.options.precision = stored.precision;
     fixture.convert();

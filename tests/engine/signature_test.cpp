@@ -30,8 +30,11 @@ TEST_CASE("each precision's signature is the same on every instruction set, comp
 TEST_CASE("so is the signature of every model with folded layers") {
   for (const test::SkeletonSignature& expected : test::kSkeletonSignatures) {
     const test::TempDir dir;
-    check_all_isas(test::write_signature_model(dir, expected), test::name_of(expected),
-                   test::kSkeletonRequests, expected.signature);
+    const std::filesystem::path path = test::write_signature_model(dir, expected);
+    check_all_isas(path, test::name_of(expected), test::kSkeletonRequests, expected.signature);
+    if (expected.precision != converter::Precision::int8) continue;
+    const Model model = Model::open(path);
+    CHECK(model.file().tensor("feature.rows", "test").info->type() == fbs::ElementType::s8);
   }
 }
 
