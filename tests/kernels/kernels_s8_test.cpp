@@ -586,7 +586,9 @@ TEST_CASE("quantize: the finest unit that leaves most inputs within 127 units") 
   const std::vector<std::pair<float, float>> cases = {
       {1, 1},    {1.2F, 1}, {1.25F, 1.25F}, {1.3F, 1.25F}, {1.5F, 1.5F}, {1.9F, 1.75F}, {2, 2},    {2.4F, 2},
       {7.1F, 7}, {8, 8},    {9.9F, 8},      {56, 56},      {63, 56},     {64, 64},      {1e3F, 64}};
-  for (const auto& [parts, expected] : cases) {
+  for (const auto& pair : cases) {
+    const float parts = pair.first;
+    const float expected = pair.second;
     Floats in(kWidth);
     for (size_t i = 0; i < kWidth; ++i) in[i] = (i % 2 == 0 ? 1 : -1) / parts;
     for (size_t i = 0; i < kWide; ++i) in[i * 7 + 1] = i % 2 == 0 ? 1.0F : -1.0F;
