@@ -31,12 +31,12 @@ struct SkeletonSignature {
   uint64_t signature;
 };
 inline constexpr SkeletonSignature kSkeletonSignatures[] = {
-    {converter::Precision::fp32, 1, 0xC97C'0B6E'9E61'CBCA},
-    {converter::Precision::fp32, 2, 0x5984'63E3'656A'1B8A},
-    {converter::Precision::fp32, 3, 0xE1A1'1FB3'3B93'4A2F},
-    {converter::Precision::int8, 1, 0x7FC1'C1EE'C58D'D023},
-    {converter::Precision::int8, 2, 0xF964'C432'CDBE'715F},
-    {converter::Precision::int8, 3, 0xAC65'8574'CC34'7F77},
+    {converter::Precision::fp32, 1, 0xDEB3'86E7'166B'CB06},
+    {converter::Precision::fp32, 2, 0x6D6B'8F70'70ED'D56F},
+    {converter::Precision::fp32, 3, 0xA0D7'7B0E'5CA5'876B},
+    {converter::Precision::int8, 1, 0x0385'DC90'14D9'0FF4},
+    {converter::Precision::int8, 2, 0x3199'E104'1753'1EE9},
+    {converter::Precision::int8, 3, 0xEE8E'25D4'61D9'2599},
 };
 
 inline std::string name_of(const SkeletonSignature& skeleton) {
