@@ -190,9 +190,9 @@ TEST_CASE("another identifier, a newer version and a file of another length are 
 
   Bytes newer(tiny_model());
   auto* header = fbs::GetMutableModel(newer.data() + 4);
-  REQUIRE(header->mutate_format_version(3));
+  REQUIRE(header->mutate_format_version(4));
   seal(newer);
-  CHECK(contains(open_error(newer), "format version 3, but this build reads versions 1 to 2"));
+  CHECK(contains(open_error(newer), "format version 4, but this build reads versions 1 to 3"));
 
   CHECK(contains(open_error(Bytes(tiny_model() + std::string(64, '\0'))), "bytes, it has"));
 }

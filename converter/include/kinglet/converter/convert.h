@@ -19,7 +19,7 @@ namespace kinglet::converter {
 /// How the blob holds the network (docs/numerics.md).
 ///   fp32: floats.
 ///   bf16, fp16: rows and hidden layers in floats of 16 bits, arithmetic in fp32.
-///   int8: 8-bit sketch rows and hidden layers, 16-bit rows of all other features, activations of 14 bits, or
+///   int8: 8-bit sketch rows and hidden layers, 8- or 16-bit rows of all other features, activations of 14 bits, or
 ///   most of them of 8 behind folded layers.
 ///   mixed: the rows of int8, the hidden layers of bf16.
 ///   int4: int8 with 4-bit sketch rows.

@@ -16,7 +16,7 @@
 namespace kinglet::formats {
 
 /// The model file format this build writes, and the newest it reads; and the oldest.
-inline constexpr uint32_t kModelFormatVersion = 2;
+inline constexpr uint32_t kModelFormatVersion = 3;
 inline constexpr uint32_t kOldestModelFormatVersion = 1;
 /// A code of the codebook tensor that means: this token has none.
 inline constexpr uint16_t kNoCode = 0xFFFF;
