@@ -19,9 +19,8 @@ namespace kinglet::converter {
 /// How the blob holds the network (docs/numerics.md).
 ///   fp32: floats.
 ///   bf16, fp16: rows and hidden layers in floats of 16 bits, arithmetic in fp32.
-///   int8: 8-bit sketch rows and hidden layers, 8- or 16-bit rows of all other features, activations of 14 bits, or
-///   most of them of 8 behind folded layers.
-///   mixed: the rows of int8, the hidden layers of bf16.
+///   int8: 8-bit sketch rows and hidden layers, 8- or 16-bit rows of all other features, activations of 14
+///   bits, or most of them of 8 behind folded layers. mixed: the rows of int8, the hidden layers of bf16.
 ///   int4: int8 with 4-bit sketch rows.
 enum class Precision : uint8_t { fp32, bf16, fp16, int8, mixed, int4 };
 inline constexpr std::array<std::string_view, 6> kPrecisionNames = {"fp32", "bf16",  "fp16",
@@ -32,9 +31,9 @@ inline constexpr std::array<std::string_view, 6> kPrecisionNames = {"fp32", "bf1
 struct CalibrationOptions {
   std::vector<std::filesystem::path> rows;  // files, or folders of part-* files; none: no calibration
   std::filesystem::path history;
-  uint64_t maximum_rows = 20'000;               // the first of them are taken
+  uint64_t maximum_rows = 20'000;                // the first of them are taken
   uint64_t frequent_bytes = uint64_t{16} << 20;  // for rows of frequent numeric values
-  uint64_t token_bytes = uint64_t{32} << 20;    // for rows of frequent tokens, with one norm a tweet
+  uint64_t token_bytes = uint64_t{32} << 20;     // for rows of frequent tokens, with one norm a tweet
 };
 
 struct ConvertOptions {
