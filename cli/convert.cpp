@@ -136,11 +136,11 @@ void add_convert(Verb program) {
   verb.option("--calibrate-rows", options.calibration.maximum_rows, "How many of them to take [20000]")
       .needs(rows);
   verb.option("--frequent-bytes", options.calibration.frequent_bytes,
-              "Bytes for rows of frequent numbers [16M]")
+              "Bytes for rows of frequent numbers [24M]")
       .bytes()
       .needs(rows);
   verb.option("--token-bytes", options.calibration.token_bytes,
-              "Bytes for rows of frequent tokens, with --sketch-norm tweet [32M]")
+              "Bytes for rows of frequent tokens, with --sketch-norm tweet [64M]")
       .bytes()
       .needs(rows);
   verb.option("--fold", options.folded_layers,

@@ -79,7 +79,7 @@ ActiveRows count_active_rows(const std::vector<StoredRequest>& requests, const F
                              std::span<const uint16_t> codes, const TextShape& text, size_t encoded_values);
 
 /// How many layers to fold, so that a request reads the fewest bytes of rows, columns and dense weights,
-/// those of rows and columns counted double: they lie here and there.
+/// those of rows and columns counted three times: they lie here and there.
 size_t choose_layers(const Sides& sides, const ActiveRows& rows, const NarrowTypes& types, uint64_t hidden);
 
 /// What `model` makes of the requests beside `reference`, the same network in fp32 as fold_dense_f32 folds
