@@ -382,7 +382,7 @@ TEST_CASE("what is folded is chosen where nothing is said, and fewer rows are ta
   CHECK(report.before.size() == 7);
   CHECK(report.folded_layers <= 3);
   const std::string text = fixture.model().file().header().provenance()->options()->str();
-  CHECK(contains(text, "calibrate-rows=7 frequent-bytes=65536 token-bytes=33554432 fold=" +
+  CHECK(contains(text, "calibrate-rows=7 frequent-bytes=65536 token-bytes=67108864 fold=" +
                            std::to_string(report.folded_layers)));
 }
 
