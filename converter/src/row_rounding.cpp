@@ -12,18 +12,18 @@
 namespace kinglet::converter {
 namespace {
 
-constexpr double kLimit = 127;
+constexpr double kByteLimit = 127;
 
 /// Time grows with its square and cube: some 10 seconds.
 constexpr size_t kDiffusedRows = 3072;
 
 /// Columns taken at a time: what rows lack in them stays in the caches.
-constexpr uint64_t kColumns = 64;
-using Part = std::array<float, kColumns>;
+constexpr uint64_t kPartColumns = 64;
+using RowPart = std::array<float, kPartColumns>;
 
-class Rounding {
+class OnceRounding {
  public:
-  Rounding(std::span<const double> values, uint64_t columns, const ActiveRowSets& requests)
+  OnceRounding(std::span<const double> values, uint64_t columns, const ActiveRowSets& requests)
       : values_(values), columns_(columns), requests_(requests) {
     order_rows();
     if (!requests_.ends.empty()) find_factors();
@@ -37,9 +37,9 @@ class Rounding {
     for (uint64_t row = 0; row < values_.size() / columns_; ++row) {
       for (uint64_t c = 0; c < columns_; ++c) round(row, c, 0, result);
     }
-    for (uint64_t begin = 0; begin < columns_ && !requests_.ends.empty(); begin += kColumns) {
+    for (uint64_t begin = 0; begin < columns_ && !requests_.ends.empty(); begin += kPartColumns) {
       if (progress) progress("rounding rows", begin, columns_, "columns");
-      diffuse(begin, std::min(kColumns, columns_ - begin), result);
+      diffuse(begin, std::min(kPartColumns, columns_ - begin), result);
     }
     return result;
   }
@@ -84,7 +84,7 @@ class Rounding {
     double largest = 0;
     for (uint64_t at = column; at < values_.size(); at += columns_)
       largest = std::max(largest, std::fabs(values_[at]));
-    const double unit = largest / kLimit;
+    const double unit = largest / kByteLimit;
     return unit < kNegligible ? 1 : double{to_float(unit, "feature.rows")};
   }
 
@@ -92,28 +92,28 @@ class Rounding {
   double round(uint64_t row, uint64_t column, double more, ByteRows& result) const {
     const uint64_t at = row * columns_ + column;
     const double unit = result.scale[column];
-    const double units = std::clamp(std::nearbyint((values_[at] + more) / unit), -kLimit, kLimit);
+    const double units = std::clamp(std::nearbyint((values_[at] + more) / unit), -kByteLimit, kByteLimit);
     result.units[at] = static_cast<int8_t>(units);
     return values_[at] - units * unit;
   }
 
   void diffuse(uint64_t begin, uint64_t count, ByteRows& result) {
-    std::vector<Part> lacking(order_.size() + 1, Part{});
+    std::vector<RowPart> lacking(order_.size() + 1, RowPart{});
     for (size_t i = order_.size(); i > 0; --i) {
-      const Part more = left_for(i, lacking);
+      const RowPart more = left_for(i, lacking);
       for (uint64_t c = 0; c < count; ++c)
         lacking[i][c] = static_cast<float>(round(order_[i - 1], begin + c, double{more[c]}, result));
     }
-    const Part rest = left_for(0, lacking);
+    const RowPart rest = left_for(0, lacking);
     for (uint64_t c = 0; c < count; ++c) result.bias[begin + c] = double{rest[c]};
   }
 
   /// What row `i` of the order should make up for of all behind it.
-  Part left_for(size_t i, const std::vector<Part>& lacking) const {
-    Part total{};
+  RowPart left_for(size_t i, const std::vector<RowPart>& lacking) const {
+    RowPart total{};
     const float* shares = shares_.col(static_cast<Eigen::Index>(i)).data();
     for (size_t j = i + 1; j < lacking.size(); ++j) {
-      for (uint64_t c = 0; c < kColumns; ++c) total[c] += shares[j] * lacking[j][c];
+      for (uint64_t c = 0; c < kPartColumns; ++c) total[c] += shares[j] * lacking[j][c];
     }
     return total;
   }
@@ -129,7 +129,7 @@ class Rounding {
 
 ByteRows round_once_rows(std::span<const double> values, uint64_t columns, const ActiveRowSets& requests,
                          const ProgressFn& progress) {
-  return Rounding(values, columns, requests).run(progress);
+  return OnceRounding(values, columns, requests).run(progress);
 }
 
 }  // namespace kinglet::converter
