@@ -139,7 +139,8 @@ KINGLET_INLINE void find_quad_rows(const int8_t* rows, size_t stride, const Coun
     quads.negative[r] = 0;
     quads.low[r] = quads.high[r] = 0;
   }
-  for (size_t r = count; r < quads.count + QuadRows::kAhead; ++r) quads.rows[r] = quads.rows[count - 1];
+  const int8_t* last = rows + terms[count - 1].row * stride;
+  for (size_t r = count; r < quads.count + QuadRows::kAhead; ++r) quads.rows[r] = last;
 }
 
 /// Adds four rows' products, 64 outputs from `at` on, which are interleaved for it, so that one instruction

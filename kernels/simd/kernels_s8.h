@@ -392,7 +392,8 @@ struct KernelsS8 {
   KINGLET_INLINE float fitting_limit(const float* in, size_t width, float largest, float limit,
                                      size_t wide_share) {
     if (wide_share == 0) return limit;
-    const auto most = static_cast<float>(width / wide_share);
+    const size_t most_inputs = width / wide_share;
+    const auto most = static_cast<float>(most_inputs);
     const float powers[] = {2, 4, 8, 16, 32, 64};
     const float power = fitting_parts(in, width, largest, most, powers, 1);
     const float between[] = {power * 1.25F, power * 1.5F, power * 1.75F};
