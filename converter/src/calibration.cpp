@@ -19,8 +19,9 @@ namespace {
 
 constexpr uint64_t kProgressRows = 64;
 
-/// What a byte of rows and columns costs beside one of dense weights: they come here and there from a table
-/// that no cache holds, at 25 to 35 GB/s, where weights stream from the third level at 90 (Zen 4).
+/// What a byte of rows and columns costs beside one of dense weights where layers to fold are chosen
+/// (kGatherCost is for columns alone): rows come here and there from tables that no cache holds, at 25 to 35
+/// GB/s, where weights stream from the third level at 90 (Zen 4).
 constexpr double kScatteredCost = 3;
 
 /// XXH3-128 of texts one after the other.

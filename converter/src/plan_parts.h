@@ -18,9 +18,8 @@ inline constexpr float kLeakySlope = 0.01F;
 /// How many hidden layers a plan can fold: all but the last, whose units cost no more than the logits.
 inline constexpr size_t kFoldable = 3;
 
-/// What a byte of rows and columns, here and there in tables of 30 to 60 MB, costs beside one of dense
-/// weights, read in order (bench_kernels: 57 and 88 GB/s where both are in the cache; the tables often are
-/// not).
+/// What a byte of a folded layer's columns costs beside one of dense weights, read in order, where both are
+/// in the third-level cache (bench_kernels: 57 and 88 GB/s): what the dense way's limit is set by.
 inline constexpr double kGatherCost = 2;
 
 /// Of the inputs of the dense layers behind folded ones, one of so many may need more than 8 bits
@@ -36,7 +35,7 @@ struct NarrowTypes {
   fbs::ElementType mean;     // rows of a token mean: f32, bf16, f16 or s16
   fbs::ElementType columns;  // of folded layers: f32, bf16, f16 or s8
   fbs::ElementType hidden;   // weights of the hidden layers: f32, bf16, f16 or s8
-  fbs::ElementType once;     // rows that count once (frequent values, flags, categories): as encoded
+  fbs::ElementType once;     // rows of frequent values, flags, categories: f32, bf16, f16, s16 or s8
 };
 
 bool is_integer(fbs::ElementType type);
