@@ -11,29 +11,29 @@ using S8 = simd::KernelsS8<Avx512>;
 
 // VNNI multiplies unsigned by signed bytes. An activation q is taken apart as 256 * high + low - 128, low in
 // [0, 255]; the 128 is taken off with the sum of the output's weights. Where high parts are rare, quads of
-// inputs that have some are listed: with their positive ones, and with minus their negative ones. Else all
-// are kept, 64 added to each.
+// inputs that have some are listed: with their positive ones, and with minus their negative ones, for which
+// weights are inverted, as -h * w = h * ~w + h. Else all are kept, 64 added to each.
 constexpr int kLowOffset = 128;
 constexpr int kHighOffset = 64;
 
-/// A quad of inputs with high parts.
+/// A quad of inputs with high parts of one sign.
 struct WideQuad {
-  uint32_t quad;
+  uint32_t twice;  // its number, and 1 more for negative parts
   uint8_t parts[kQuad];
 };
 
 /// Quantised activations: this, the low parts from the next cache line on, and behind them the high parts, or
-/// the two lists, each of which ends with the number of a quad behind all.
+/// the list of wide quads, which ends with the number of a quad behind all.
 struct Quantised {
   uint32_t high_at;  // or 0
-  uint32_t positive_at;
-  uint32_t negative_at;
+  uint32_t list_at;
+  int32_t negative;  // the listed negative parts' sum, without its sign
 
   static constexpr size_t kLowAt = kAlignment;
-  /// Whole quads of wide quads are stored, and the end.
-  static constexpr size_t room(size_t width) { return width / kQuad + kQuad + 1; }
+  static constexpr size_t kStored = 8;  // wide quads at a time
   static constexpr size_t bytes(size_t width) {
-    return kLowAt + (width + kAlignment - 1) / kAlignment * kAlignment + 2 * room(width) * sizeof(WideQuad);
+    return kLowAt + (width + kAlignment - 1) / kAlignment * kAlignment +
+           (2 * (width / kQuad) + kStored + 1) * sizeof(WideQuad);
   }
 };
 
@@ -43,48 +43,43 @@ static_assert(Quantised::bytes(16) <= quantised_bytes(16) &&
 KINGLET_INLINE const uint8_t* parts_at(const void* quantised, size_t at) {
   return static_cast<const uint8_t*>(quantised) + at;
 }
-KINGLET_INLINE const WideQuad* list_at(const void* quantised, size_t at) {
-  return reinterpret_cast<const WideQuad*>(static_cast<const uint8_t*>(quantised) + at);
-}
 
-/// Appends those of four quads' parts that are not 0.
-KINGLET_INLINE size_t list_wide(__m512i parts, size_t first, WideQuad* to) {
-  const __m128i bytes = _mm512_cvtepi32_epi8(parts);
-  const __mmask8 mask = _mm_test_epi32_mask(bytes, bytes);
-  const __m128i numbers =
-      _mm_add_epi32(_mm_setr_epi32(0, 1, 2, 3), _mm_set1_epi32(static_cast<int32_t>(first)));
-  const __m128i quads = _mm_maskz_compress_epi32(mask, numbers);
-  const __m128i values = _mm_maskz_compress_epi32(mask, bytes);
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm_unpacklo_epi32(quads, values));
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(to + 2), _mm_unpackhi_epi32(quads, values));
+/// Appends the wide ones of four quads.
+KINGLET_INLINE size_t list_wide(__m512i positive, __m512i negative, size_t first, WideQuad* to) {
+  const __m256i parts = _mm256_set_m128i(_mm512_cvtepi32_epi8(negative), _mm512_cvtepi32_epi8(positive));
+  const __mmask8 mask = _mm256_test_epi32_mask(parts, parts);
+  const __m256i numbers = _mm256_add_epi32(_mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7),
+                                           _mm256_set1_epi32(static_cast<int32_t>(2 * first)));
+  const __m512i quads = _mm512_cvtepu32_epi64(_mm256_maskz_compress_epi32(mask, numbers));
+  const __m512i values = _mm512_cvtepu32_epi64(_mm256_maskz_compress_epi32(mask, parts));
+  _mm512_storeu_si512(to, _mm512_or_si512(quads, _mm512_slli_epi64(values, 32)));
   return static_cast<size_t>(__builtin_popcount(mask));
 }
 
 float quantize(const float* in, size_t width, float limit, size_t wide_share, void* quantised) {
   auto* const bytes = static_cast<uint8_t*>(quantised);
-  const auto place_of = [bytes](const void* part) {
-    return static_cast<uint32_t>(static_cast<const uint8_t*>(part) - bytes);
-  };
   auto* const low = bytes + Quantised::kLowAt;
   auto* const behind = low + (width + kAlignment - 1) / kAlignment * kAlignment;
-  auto* positive = reinterpret_cast<WideQuad*>(behind);
-  auto* negative = positive + Quantised::room(width);
-  *static_cast<Quantised*>(quantised) = {wide_share == 0 ? place_of(behind) : 0, place_of(positive),
-                                         place_of(negative)};
+  auto* wide = reinterpret_cast<WideQuad*>(behind);
+  const __m512i zero = _mm512_setzero_si512();
+  __m512i negatives = zero;
   const float unit = S8::quantize_with(in, width, limit, wide_share, [&](size_t i, Avx512::Batch values) {
     const __m512i q = _mm512_add_epi32(_mm512_cvtps_epi32(values), _mm512_set1_epi32(kLowOffset));
     _mm_store_si128(reinterpret_cast<__m128i*>(low + i), _mm512_cvtepi32_epi8(q));
     const __m512i high = _mm512_srai_epi32(q, 8);
-    const __m512i zero = _mm512_setzero_si512();
     if (wide_share == 0) {
       const __m512i parts = _mm512_add_epi32(high, _mm512_set1_epi32(kHighOffset));
       _mm_store_si128(reinterpret_cast<__m128i*>(behind + i), _mm512_cvtepi32_epi8(parts));
     } else {
-      positive += list_wide(_mm512_max_epi32(high, zero), i / kQuad, positive);
-      negative += list_wide(_mm512_max_epi32(_mm512_sub_epi32(zero, high), zero), i / kQuad, negative);
+      const __m512i negative = _mm512_max_epi32(_mm512_sub_epi32(zero, high), zero);
+      negatives = _mm512_add_epi32(negatives, negative);
+      wide += list_wide(_mm512_max_epi32(high, zero), negative, i / kQuad, wide);
     }
   });
-  if (wide_share != 0) positive->quad = negative->quad = UINT32_MAX;
+  if (wide_share != 0) wide->twice = UINT32_MAX;
+  const auto behind_at = static_cast<uint32_t>(behind - bytes);
+  *static_cast<Quantised*>(quantised) = {wide_share == 0 ? behind_at : 0, behind_at,
+                                         _mm512_reduce_add_epi32(negatives)};
   return unit;
 }
 
@@ -124,10 +119,14 @@ KINGLET_INLINE void find_quad_rows(const int8_t* rows, size_t stride, const Coun
   const auto magnitude = [](CountTerm term) { return term.count < 0 ? -term.count : term.count; };
   size_t wide = 0;
   for (size_t t = 0; t < count; ++t) wide += magnitude(terms[t]) > 0xFF ? 1 : 0;
-  size_t places[] = {wide, 0};
+  size_t wide_row = 0;
+  size_t row = wide;
   for (size_t t = 0; t < count; ++t) {
     const int32_t counts = magnitude(terms[t]);
-    const size_t r = places[counts > 0xFF ? 1 : 0]++;
+    const size_t is_wide = counts > 0xFF ? 1 : 0;
+    const size_t r = is_wide != 0 ? wide_row : row;
+    wide_row += is_wide;
+    row += 1 - is_wide;
     quads.rows[r] = rows + terms[t].row * stride;
     quads.negative[r] = terms[t].count < 0 ? -1 : 0;
     quads.low[r] = static_cast<uint8_t>(counts);
@@ -355,45 +354,37 @@ struct Tile {
   }
 
   /// Adds the wide quads before input `end`; returns the first behind.
-  KINGLET_INLINE const WideQuad* add_wide(const int8_t* panels, size_t inputs, size_t end,
-                                          const WideQuad* quad, Sums (&sums)[kVectors]) {
-    for (; quad->quad < end / kQuad; ++quad) {
-      const __m512i parts = broadcast(quad->parts);
-      for (size_t v = 0; v < kVectors; ++v)
-        sums[v] = add_products(sums[v], parts, weights_at(panels, inputs, quad->quad * kQuad, v));
-    }
-    return quad;
-  }
-
-  [[gnu::always_inline]] void add_high(const int8_t* panels, size_t inputs, size_t end, size_t lane,
-                                       const WideQuad*& positive, const WideQuad*& negative) {
+  [[gnu::always_inline]] const WideQuad* add_high(const int8_t* panels, size_t inputs, size_t end,
+                                                  size_t lane, const WideQuad* wide) {
+    const size_t twice_end = 2 * (end / kQuad);
     Sums sums[kVectors];
     std::memcpy(sums, high[lane], sizeof sums);
-    positive = add_wide(panels, inputs, end, positive, sums);
-    if (negative->quad < end / kQuad) {
-      Sums less[kVectors] = {};
-      negative = add_wide(panels, inputs, end, negative, less);
-      for (size_t v = 0; v < kVectors; ++v) sums[v] -= less[v];
+    for (; wide->twice < twice_end; ++wide) {
+      const __m512i parts = broadcast(wide->parts);
+      const __m512i inverted = _mm512_set1_epi32(-static_cast<int32_t>(wide->twice & 1));
+      for (size_t v = 0; v < kVectors; ++v) {
+        const __m512i w = weights_at(panels, inputs, wide->twice / 2 * kQuad, v);
+        sums[v] = add_products(sums[v], parts, _mm512_xor_si512(w, inverted));
+      }
     }
     std::memcpy(high[lane], sums, sizeof sums);
+    return wide;
   }
 
   [[gnu::always_inline]] void run(const int8_t* panels, size_t inputs, const DenseLane* lanes) {
     const uint8_t* in[kLanes];
-    const WideQuad* positive[kLanes];
-    const WideQuad* negative[kLanes];
+    const WideQuad* wide[kLanes];
     for (size_t lane = 0; lane < kLanes; ++lane) {
       const void* quantised = lanes[lane].quantised;
-      const Quantised header = *static_cast<const Quantised*>(quantised);
       in[lane] = parts_at(quantised, Quantised::kLowAt);
-      positive[lane] = list_at(quantised, header.positive_at);
-      negative[lane] = list_at(quantised, header.negative_at);
+      wide[lane] = reinterpret_cast<const WideQuad*>(
+          parts_at(quantised, static_cast<const Quantised*>(quantised)->list_at));
     }
     for (size_t begin = 0; begin < inputs; begin += kPartInputs) {
       const size_t end = inputs - begin < kPartInputs ? inputs : begin + kPartInputs;
       add_low(panels, inputs, begin, end, in);
       for (size_t lane = 0; lane < kLanes; ++lane)
-        add_high(panels, inputs, end, lane, positive[lane], negative[lane]);
+        wide[lane] = add_high(panels, inputs, end, lane, wide[lane]);
     }
   }
 };
@@ -406,12 +397,13 @@ template <size_t kPanels>
 KINGLET_INLINE void finish_tile(const TileSums<kPanels>& low, const TileSums<kPanels>& high, int high_offset,
                                 size_t begin, const float* output_scale, const int32_t* weight_sums,
                                 const float* bias, const DenseLane& lane) {
+  const __m512i negative = _mm512_set1_epi32(static_cast<const Quantised*>(lane.quantised)->negative);
   alignas(kAlignment) int32_t sums[kPanels * kWidePanel];
   for (size_t v = 0; v < kPanels * kWidePanel / 16; ++v) {
     // The parts may leave 32 bits on the way; what is left of them at the end does not.
     const __m512i offsets = _mm512_set1_epi32(256 * high_offset + kLowOffset);
     const __m512i offset = _mm512_mullo_epi32(_mm512_loadu_si512(weight_sums + begin + 16 * v), offsets);
-    const __m512i upper = _mm512_slli_epi32(ints(high[v]), 8);
+    const __m512i upper = _mm512_slli_epi32(_mm512_add_epi32(ints(high[v]), negative), 8);
     _mm512_store_si512(sums + 16 * v, _mm512_add_epi32(_mm512_sub_epi32(ints(low[v]), offset), upper));
   }
   for (size_t p = 0; p < kPanels; ++p)

@@ -25,7 +25,7 @@ inline constexpr double kGatherCost = 2;
 /// Of the inputs of the dense layers behind folded ones, one of so many may need more than 8 bits
 /// (docs/numerics.md): 8 bits alone err about half as much as rounded weights do. Where no layer is folded,
 /// three layers in a row would err so: they keep 14 bits.
-inline constexpr uint32_t kWideShare = 16;
+inline constexpr uint32_t kWideShare = 64;
 
 /// What the weight tables of a plan are stored as.
 struct NarrowTypes {

@@ -67,15 +67,17 @@ void FirstLayer::reader_part(const Request& request, float* sum) noexcept {
   add_features(request, fbs::Scope::reader, sum);
 }
 
-void FirstLayer::add_pair_part(const Request& request, float* sum) noexcept {
-  add_features(request, fbs::Scope::pair, sum);
+void FirstLayer::put_together(const float* tweet, const float* reader, const Request& pair,
+                              float* sum) noexcept {
+  const kernels::Addend addend{reader, nullptr, nullptr};
+  kernels_.activate_f32(tweet, plan_.stride, {.addends = &addend, .addend_count = 1}, sum);
+  add_features(pair, fbs::Scope::pair, sum);
 }
 
 void FirstLayer::run(const Request& request, float* sum) noexcept {
   tweet_part(request, sum);
   reader_part(request, reader_);
-  for (uint64_t o = 0; o < plan_.stride; ++o) sum[o] += reader_[o];
-  add_pair_part(request, sum);
+  put_together(sum, reader_, request, sum);
 }
 
 void FirstLayer::add_sketch(std::span<const uint32_t> tokens, float* sum) noexcept {

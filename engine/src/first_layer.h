@@ -26,9 +26,9 @@ class FirstLayer {
   void tweet_part(const Request& request, float* sum) noexcept;
   /// sum[stride] = the reader's features.
   void reader_part(const Request& request, float* sum) noexcept;
-  /// Adds the pair's features.
-  void add_pair_part(const Request& request, float* sum) noexcept;
-  /// sum = tweet_part + reader_part + pair's part, in this order.
+  /// sum = tweet + reader + the pair's features, in this order. `tweet` and `sum` may be the same.
+  void put_together(const float* tweet, const float* reader, const Request& pair, float* sum) noexcept;
+  /// The same of one request.
   void run(const Request& request, float* sum) noexcept;
 
   /// Bytes of the model's tables read since the last reset.

@@ -46,8 +46,6 @@ struct Session::State {
     first_layer.reset_bytes();
     layers.reset_bytes();
   }
-  /// The first layer's sum of a candidate.
-  void put_together(const Candidate& candidate, float* sum) noexcept;
   void read_scores(size_t lane, Scores& scores) const noexcept;
   Status fill_from_row(const Row& row, const formats::HistoryFile& history, const Communities* communities,
                        Request& request) noexcept;
@@ -80,13 +78,6 @@ Status Session::State::check(const Candidate& candidate) const noexcept {
   if (candidate.tweet == nullptr || candidate.reader == nullptr) return Status::not_prepared;
   if (!is_ready(*candidate.tweet) || !is_ready(*candidate.reader)) return Status::not_prepared;
   return check(candidate.pair);
-}
-
-void Session::State::put_together(const Candidate& candidate, float* sum) noexcept {
-  const float* tweet = candidate.tweet->sum_.get();
-  const float* reader = candidate.reader->sum_.get();
-  for (uint64_t o = 0; o < impl.plan.stride; ++o) sum[o] = tweet[o] + reader[o];
-  first_layer.add_pair_part(candidate.pair, sum);
 }
 
 void Session::State::read_scores(size_t lane, Scores& scores) const noexcept {
@@ -153,8 +144,11 @@ Status Session::score(std::span<const Candidate> candidates, std::span<Scores> s
   for (size_t begin = 0; begin < candidates.size(); begin += state.lanes) {
     const std::span<const Candidate> group =
         candidates.subspan(begin, std::min(state.lanes, candidates.size() - begin));
-    for (size_t lane = 0; lane < group.size(); ++lane)
-      state.put_together(group[lane], state.layers.values(lane));
+    for (size_t lane = 0; lane < group.size(); ++lane) {
+      const Candidate& candidate = group[lane];
+      state.first_layer.put_together(candidate.tweet->sum_.get(), candidate.reader->sum_.get(),
+                                     candidate.pair, state.layers.values(lane));
+    }
     state.layers.run(group.size());
     for (size_t lane = 0; lane < group.size(); ++lane) state.read_scores(lane, scores[begin + lane]);
   }

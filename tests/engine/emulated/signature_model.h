@@ -34,8 +34,8 @@ inline constexpr SkeletonSignature kSkeletonSignatures[] = {
     {converter::Precision::fp32, 1, 0xDEB3'86E7'166B'CB06},
     {converter::Precision::fp32, 2, 0x6D6B'8F70'70ED'D56F},
     {converter::Precision::fp32, 3, 0xA0D7'7B0E'5CA5'876B},
-    {converter::Precision::int8, 1, 0x0385'DC90'14D9'0FF4},
-    {converter::Precision::int8, 2, 0x3199'E104'1753'1EE9},
+    {converter::Precision::int8, 1, 0x9595'CF26'A792'629A},
+    {converter::Precision::int8, 2, 0x453B'A50D'33F7'D9F5},
     {converter::Precision::int8, 3, 0xEE8E'25D4'61D9'2599},
 };
 
