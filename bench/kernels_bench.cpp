@@ -148,8 +148,8 @@ void in_turns(benchmark::State& state, size_t bytes, const std::function<void()>
 }
 
 template <typename T>
-using Gemv = void(const T* panels, size_t panel, size_t inputs, size_t outputs, const float* in,
-                  const float* bias, const Epilogue& epilogue, float* out);
+using Gemv = void(const T* panels, size_t panel, size_t inputs, size_t outputs, const float* bias,
+                  const DenseLane* lanes, size_t count);
 
 template <typename T>
 void gemv_with(benchmark::State& state, Gemv<T>* kernel, const Numbers<T>& weights) {
@@ -160,8 +160,8 @@ void gemv_with(benchmark::State& state, Gemv<T>* kernel, const Numbers<T>& weigh
   in_turns(
       state, kWeights * sizeof(T),
       [&] {
-        kernel(weights.get(), kinglet::kernels::kWidePanel, kInputs, kPadded, in.get(), bias.get(), {},
-               out.get());
+        const DenseLane lane = {in.get(), 0, {}, out.get()};
+        kernel(weights.get(), kinglet::kernels::kWidePanel, kInputs, kPadded, bias.get(), &lane, 1);
         benchmark::ClobberMemory();
       },
       [&] { benchmark::DoNotOptimize(streaming_read(weights.get(), kWeights)); });
@@ -240,16 +240,18 @@ void gemv_s8_with(benchmark::State& state, const KernelTable* table, size_t lane
       [&] { benchmark::DoNotOptimize(streaming_read(weights.get(), kPaddedInputs * kPadded)); });
 }
 
+constexpr size_t kWideShare = 64;  // the converter's
+
 void gemv_s8(benchmark::State& state, const KernelTable* table) {
   gemv_s8_with(state, table, 1, 0);
 }
 
 void gemv_s8_few_wide(benchmark::State& state, const KernelTable* table) {
-  gemv_s8_with(state, table, 1, 16);
+  gemv_s8_with(state, table, 1, kWideShare);
 }
 
 void gemv_s8_64_lanes(benchmark::State& state, const KernelTable* table) {
-  gemv_s8_with(state, table, 64, 16);
+  gemv_s8_with(state, table, 64, kWideShare);
 }
 
 std::vector<uint32_t> active_rows() {

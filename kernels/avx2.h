@@ -13,6 +13,7 @@ struct Avx2 {
   using Batch = xsimd::batch<float, xsimd::fma3<xsimd::avx2>>;
   static constexpr size_t kRows = 4;
   static constexpr size_t kPanels = 2;
+  static constexpr size_t kLanes = 2;
   KINGLET_INLINE Batch fused(Batch a, Batch b, Batch c) { return _mm256_fmadd_ps(a, b, c); }
   KINGLET_INLINE Batch widen(const int16_t* from) {
     return _mm256_cvtepi32_ps(_mm256_cvtepi16_epi32(load_half(from)));

@@ -14,6 +14,7 @@ struct Avx512 {
   using Batch = xsimd::batch<float, xsimd::avx512f>;
   static constexpr size_t kRows = 4;
   static constexpr size_t kPanels = 4;
+  static constexpr size_t kLanes = 4;
   KINGLET_INLINE Batch fused(Batch a, Batch b, Batch c) { return _mm512_fmadd_ps(a, b, c); }
   KINGLET_INLINE Batch widen(const int16_t* from) {
     return _mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(load_half(from)));

@@ -375,7 +375,7 @@ struct Tile {
     const uint8_t* in[kLanes];
     const WideQuad* wide[kLanes];
     for (size_t lane = 0; lane < kLanes; ++lane) {
-      const void* quantised = lanes[lane].quantised;
+      const void* quantised = lanes[lane].in;
       in[lane] = parts_at(quantised, Quantised::kLowAt);
       wide[lane] = reinterpret_cast<const WideQuad*>(
           parts_at(quantised, static_cast<const Quantised*>(quantised)->list_at));
@@ -397,7 +397,7 @@ template <size_t kPanels>
 KINGLET_INLINE void finish_tile(const TileSums<kPanels>& low, const TileSums<kPanels>& high, int high_offset,
                                 size_t begin, const float* output_scale, const int32_t* weight_sums,
                                 const float* bias, const DenseLane& lane) {
-  const __m512i negative = _mm512_set1_epi32(static_cast<const Quantised*>(lane.quantised)->negative);
+  const __m512i negative = _mm512_set1_epi32(static_cast<const Quantised*>(lane.in)->negative);
   alignas(kAlignment) int32_t sums[kPanels * kWidePanel];
   for (size_t v = 0; v < kPanels * kWidePanel / 16; ++v) {
     // The parts may leave 32 bits on the way; what is left of them at the end does not.
@@ -433,7 +433,7 @@ KINGLET_INLINE void gemv_wide_tile(const int8_t* panels, size_t inputs, size_t b
   const uint8_t* low_in[kLanes];
   const uint8_t* high_in[kLanes];
   for (size_t lane = 0; lane < kLanes; ++lane) {
-    const void* quantised = lanes[lane].quantised;
+    const void* quantised = lanes[lane].in;
     low_in[lane] = parts_at(quantised, Quantised::kLowAt);
     high_in[lane] = parts_at(quantised, static_cast<const Quantised*>(quantised)->high_at);
   }
@@ -462,7 +462,7 @@ template <size_t kPanels>
 KINGLET_INLINE void gemv_lanes(const int8_t* panels, size_t inputs, size_t begin, const float* output_scale,
                                const int32_t* weight_sums, const float* bias, const DenseLane* lanes,
                                size_t count) {
-  if (static_cast<const Quantised*>(lanes->quantised)->high_at != 0) {
+  if (static_cast<const Quantised*>(lanes->in)->high_at != 0) {
     for (; count >= 2; count -= 2, lanes += 2)
       gemv_wide_tile<kPanels, 2>(panels, inputs, begin, output_scale, weight_sums, bias, lanes);
     if (count == 1) gemv_wide_tile<kPanels, 1>(panels, inputs, begin, output_scale, weight_sums, bias, lanes);
@@ -479,7 +479,7 @@ void gemv(const int8_t* panels, size_t inputs, size_t outputs, const float* outp
   if (count == 0) return;
   size_t begin = 0;
   // One lane is bound by memory, which four panels' streams use better than two; several by arithmetic.
-  if (count == 1 && static_cast<const Quantised*>(lanes->quantised)->high_at == 0) {
+  if (count == 1 && static_cast<const Quantised*>(lanes->in)->high_at == 0) {
     for (; begin + 4 * kWidePanel <= outputs; begin += 4 * kWidePanel)
       gemv_tile<4, 1>(panels, inputs, begin, output_scale, weight_sums, bias, lanes);
   }

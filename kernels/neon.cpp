@@ -12,6 +12,7 @@ struct Neon {
   using Batch = xsimd::batch<float, xsimd::neon64>;
   static constexpr size_t kRows = 4;
   static constexpr size_t kPanels = 2;
+  static constexpr size_t kLanes = 2;
   KINGLET_INLINE Batch fused(Batch a, Batch b, Batch c) { return vfmaq_f32(c, a, b); }
   KINGLET_INLINE Batch widen(const int16_t* from) { return vcvtq_f32_s32(vmovl_s16(vld1_s16(from))); }
   KINGLET_INLINE Batch widen(const Bf16* from) {

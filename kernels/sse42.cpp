@@ -29,6 +29,7 @@ struct Sse42 {
   using Batch = xsimd::batch<float, xsimd::sse4_2>;
   static constexpr size_t kRows = 1;
   static constexpr size_t kPanels = 1;
+  static constexpr size_t kLanes = 1;
   KINGLET_INLINE Batch fused(Batch a, Batch b, Batch c) {
     const __m128d low = fused_to_odd(_mm_cvtps_pd(a), _mm_cvtps_pd(b), _mm_cvtps_pd(c));
     const __m128d high = fused_to_odd(upper(a), upper(b), upper(c));

@@ -76,23 +76,24 @@ void Flips::multiply(const DenseWay& way, size_t units, float* change) noexcept 
   const size_t outputs = way.outputs;
   const size_t padded = (units + kernels::kWidePanel - 1) / kernels::kWidePanel * kernels::kWidePanel;
   std::fill(inputs_ + units, inputs_ + padded, 0.0F);
+  kernels::DenseLane lane = {inputs_, 0, {}, change};
   switch (weights.type) {
     case fbs::ElementType::bf16:
       return kernels_.gemv_bf16(static_cast<const kernels::Bf16*>(weights.data), weights.panel, units,
-                                outputs, inputs_, zeros_, {}, change);
+                                outputs, zeros_, &lane, 1);
     case fbs::ElementType::f16:
       return kernels_.gemv_f16(static_cast<const kernels::F16*>(weights.data), weights.panel, units, outputs,
-                               inputs_, zeros_, {}, change);
+                               zeros_, &lane, 1);
     case fbs::ElementType::s8: {
       const size_t inputs = (units + kernels::kQuad - 1) / kernels::kQuad * kernels::kQuad;
       const float unit = kernels_.quantize(inputs_, padded, kernels::activation_limit(inputs), 0, quantised_);
-      const kernels::DenseLane lane = {quantised_, unit, {}, change};
+      lane = {quantised_, unit, {}, change};
       return kernels_.gemv_s8(static_cast<const int8_t*>(weights.data), inputs, outputs, weights.scale,
                               weights.sums, zeros_, &lane, 1);
     }
     default:
-      return kernels_.gemv_f32(static_cast<const float*>(weights.data), weights.panel, units, outputs,
-                               inputs_, zeros_, {}, change);
+      return kernels_.gemv_f32(static_cast<const float*>(weights.data), weights.panel, units, outputs, zeros_,
+                               &lane, 1);
   }
 }
 

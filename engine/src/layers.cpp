@@ -5,10 +5,6 @@
 namespace kinglet {
 namespace {
 
-/// Outputs whose weights are run for every lane before the next are read: at 8 bits and 1,500 inputs, what a
-/// second-level cache keeps beside the lanes' values.
-constexpr size_t kSharedOutputs = 4 * kernels::kWidePanel;
-
 size_t round_up(size_t value, size_t step) {
   return (value + step - 1) / step * step;
 }
@@ -29,23 +25,19 @@ size_t widest_quantised(const Plan& plan) {
   return width;
 }
 
-/// The epilogue of the outputs from `begin` on; `addends` is where its addends are put.
-kernels::Epilogue epilogue_from(const kernels::Epilogue& whole, size_t begin, kernels::Addend* addends) {
-  kernels::Epilogue part = whole;
-  for (size_t a = 0; a < whole.addend_count; ++a) {
-    const kernels::Addend& addend = whole.addends[a];
-    addends[a] = {addend.value + begin, addend.scale != nullptr ? addend.scale + begin : nullptr,
-                  addend.shift != nullptr ? addend.shift + begin : nullptr};
-  }
-  part.addends = addends;
-  if (whole.scale != nullptr) {
-    part.scale = whole.scale + begin;
-    part.shift = whole.shift + begin;
-  }
-  return part;
-}
-
 }  // namespace
+
+size_t useful_lanes(const Plan& plan, size_t wanted) noexcept {
+  constexpr uint64_t kShare = 512 << 10;  // bytes of weights a lane: 5 to 10 us from the third-level cache
+  constexpr uint64_t kFew = 16;           // a lane's values have 40 to 60 KB
+  uint64_t bytes = 0;
+  for (const PlanStep& step : plan.steps) {
+    if (step.kind != StepKind::dense) continue;
+    bytes += formats::bytes_of(step.type,
+                               uint64_t{plan.values[step.input].width} * plan.values[step.output].width);
+  }
+  return std::min<uint64_t>(wanted, std::max(kFew, bytes / kShare));
+}
 
 void Layers::book(Arena& arena) {
   flips_.book(plan_, arena);
@@ -103,53 +95,46 @@ void Layers::run_steps(size_t begin, size_t end, size_t lanes) noexcept {
 }
 
 void Layers::run_dense(size_t step_number, size_t lanes) noexcept {
-  const size_t count = plan_.steps.size();
   const PlanStep& step = plan_.steps[step_number];
   const BoundStep& first = steps_[step_number];
-  if (step.type == fbs::ElementType::s8) return run_dense_s8(step_number, lanes);
-  const size_t whole = lanes == 1 ? first.outputs : kSharedOutputs;
-  for (size_t begin = 0; begin < first.outputs; begin += whole) {
-    const Part part{begin, std::min(whole, first.outputs - begin)};
-    for (size_t lane = 0; lane < lanes; ++lane) run_part(steps_[lane * count + step_number], part);
+  for (size_t lane = 0; lane < lanes; ++lane) {
+    const BoundStep& bound = steps_[lane * plan_.steps.size() + step_number];
+    dense_lanes_[lane] = {bound.input, 0, bound.epilogue, bound.output};
+  }
+  switch (step.type) {
+    case fbs::ElementType::s8:
+      run_dense_s8(step, first, lanes);
+      break;
+    case fbs::ElementType::bf16:
+      run_dense_floats<kernels::Bf16>(kernels_.gemv_bf16, step, first, lanes);
+      break;
+    case fbs::ElementType::f16:
+      run_dense_floats<kernels::F16>(kernels_.gemv_f16, step, first, lanes);
+      break;
+    default:
+      run_dense_floats<float>(kernels_.gemv_f32, step, first, lanes);
+      break;
   }
   bytes_read_ += formats::bytes_of(step.type, first.inputs * first.outputs);
 }
 
-void Layers::run_dense_s8(size_t step_number, size_t lanes) noexcept {
-  const PlanStep& step = plan_.steps[step_number];
-  const BoundStep& first = steps_[step_number];
+void Layers::run_dense_s8(const PlanStep& step, const BoundStep& first, size_t lanes) noexcept {
   const size_t inputs = round_up(first.inputs, kernels::kQuad);
   for (size_t lane = 0; lane < lanes; ++lane) {
-    const BoundStep& bound = steps_[lane * plan_.steps.size() + step_number];
-    const float unit = kernels_.quantize(bound.input, bound.padded_inputs, kernels::activation_limit(inputs),
-                                         step.wide_share, quantised(lane));
-    dense_lanes_[lane] = {quantised(lane), unit, bound.epilogue, bound.output};
+    kernels::DenseLane& dense = dense_lanes_[lane];
+    dense.scale = kernels_.quantize(static_cast<const float*>(dense.in), first.padded_inputs,
+                                    kernels::activation_limit(inputs), step.wide_share, quantised(lane));
+    dense.in = quantised(lane);
   }
   kernels_.gemv_s8(static_cast<const int8_t*>(step.weights), inputs, first.outputs, step.weights_scale,
                    step.weights_sums, step.bias, dense_lanes_, lanes);
-  bytes_read_ += formats::bytes_of(step.type, first.inputs * first.outputs);
 }
 
 template <typename Element, typename Kernel>
-void Layers::run_gemv(Kernel* gemv, const BoundStep& bound, const kernels::Epilogue& epilogue,
-                      Part part) noexcept {
-  const PlanStep& step = *bound.step;
-  gemv(static_cast<const Element*>(step.weights) + part.begin * bound.inputs, step.panel, bound.inputs,
-       part.outputs, bound.input, step.bias + part.begin, epilogue, bound.output + part.begin);
-}
-
-void Layers::run_part(const BoundStep& bound, Part part) noexcept {
-  const PlanStep& step = *bound.step;
-  kernels::Addend addends[kMaximumAddends];
-  const kernels::Epilogue epilogue = epilogue_from(bound.epilogue, part.begin, addends);
-  switch (step.type) {
-    case fbs::ElementType::bf16:
-      return run_gemv<kernels::Bf16>(kernels_.gemv_bf16, bound, epilogue, part);
-    case fbs::ElementType::f16:
-      return run_gemv<kernels::F16>(kernels_.gemv_f16, bound, epilogue, part);
-    default:
-      return run_gemv<float>(kernels_.gemv_f32, bound, epilogue, part);
-  }
+void Layers::run_dense_floats(Kernel* gemv, const PlanStep& step, const BoundStep& first,
+                              size_t lanes) noexcept {
+  gemv(static_cast<const Element*>(step.weights), step.panel, first.inputs, first.outputs, step.bias,
+       dense_lanes_, lanes);
 }
 
 }  // namespace kinglet

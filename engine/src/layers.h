@@ -12,6 +12,10 @@
 
 namespace kinglet {
 
+/// How many of `wanted` requests to run at once: each more has a smaller share of reading the weights, but
+/// needs scratch in the second-level cache.
+size_t useful_lanes(const Plan& plan, size_t wanted) noexcept;
+
 /// The layers behind the first: runs a plan's steps, for one request or for several at once, whose weights
 /// are then read once. A request's values lie in a lane of its own; its bits do not depend on the others.
 /// Scratch for one session.
@@ -46,18 +50,13 @@ class Layers {
     size_t outputs;
     kernels::Epilogue epilogue;
   };
-  /// Part of a dense step: outputs [begin, begin + outputs).
-  struct Part {
-    size_t begin;
-    size_t outputs;
-  };
 
   void bind(size_t lane, kernels::Addend* addends);
   void run_dense(size_t step, size_t lanes) noexcept;
-  void run_dense_s8(size_t step, size_t lanes) noexcept;
-  void run_part(const BoundStep& bound, Part part) noexcept;
+  /// `first` is the step bound in lane 0; the lanes are in dense_lanes_.
+  void run_dense_s8(const PlanStep& step, const BoundStep& first, size_t lanes) noexcept;
   template <typename Element, typename Kernel>
-  void run_gemv(Kernel* gemv, const BoundStep& bound, const kernels::Epilogue& epilogue, Part part) noexcept;
+  void run_dense_floats(Kernel* gemv, const PlanStep& step, const BoundStep& first, size_t lanes) noexcept;
   std::byte* quantised(size_t lane) const noexcept { return quantised_ + lane * quantised_bytes_; }
 
   const Plan& plan_;

@@ -26,7 +26,7 @@ struct Session::State {
   State(Model given, size_t batch)
       : model(std::move(given)),
         impl(*model.impl_),
-        lanes(std::max<size_t>(batch, 1)),
+        lanes(useful_lanes(impl.plan, std::max<size_t>(batch, 1))),
         first_layer(impl.layout, impl.plan, *impl.kernels),
         layers(impl.plan, *impl.kernels, lanes) {
     first_layer.book(arena);

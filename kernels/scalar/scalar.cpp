@@ -89,8 +89,9 @@ float finish(float z, const Epilogue& epilogue, size_t o) {
 }
 
 template <typename Element>
-void gemv(const Element* panels, size_t panel, size_t inputs, size_t outputs, const float* in,
-          const float* bias, const Epilogue& epilogue, float* out) {
+void gemv_lane(const Element* panels, size_t panel, size_t inputs, size_t outputs, const float* bias,
+               const DenseLane& lane) {
+  const auto* in = static_cast<const float*>(lane.in);
   for (size_t begin = 0; begin < outputs; begin += panel) {
     float z[kWidePanel];
     for (size_t o = 0; o < panel; ++o) z[o] = bias[begin + o];
@@ -102,8 +103,14 @@ void gemv(const Element* panels, size_t panel, size_t inputs, size_t outputs, co
       }
       for (size_t o = 0; o < panel; ++o) z[o] += s[o];
     }
-    for (size_t o = 0; o < panel; ++o) out[begin + o] = finish(z[o], epilogue, begin + o);
+    for (size_t o = 0; o < panel; ++o) lane.out[begin + o] = finish(z[o], lane.epilogue, begin + o);
   }
+}
+
+template <typename Element>
+void gemv(const Element* panels, size_t panel, size_t inputs, size_t outputs, const float* bias,
+          const DenseLane* lanes, size_t count) {
+  for (size_t lane = 0; lane < count; ++lane) gemv_lane(panels, panel, inputs, outputs, bias, lanes[lane]);
 }
 
 /// L of the contract; `largest` is not too small.

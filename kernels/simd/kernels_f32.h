@@ -20,6 +20,7 @@
 ///   - kRows: rows that add_rows takes side by side; of 16-bit elements, twice as many.
 ///   - kPanels: panels that gemv takes side by side, a power of two: enough independent sums to hide the
 ///     latency of `fused`, few enough to stay in registers.
+///   - kLanes: vectors that gemv multiplies with weights loaded once, of half as many panels.
 /// `Set` is of the unnamed namespace of the one file that is compiled with the set's flags. So are these
 /// functions then, and no linker can pick them for older CPUs.
 namespace kinglet::kernels::simd {
@@ -152,69 +153,97 @@ struct KernelsF32 {
     add_typed_rows(rows, stride, width, terms, count, scale, output_scale, sum);
   }
 
-  /// `kPanels` panels side by side, their sums in registers.
-  template <size_t kPanel, size_t kPanels, typename Element>
-  KINGLET_INLINE void gemv_tile(const Element* panels, size_t inputs, size_t begin, const float* in,
-                                const float* bias, const Epilogue& epilogue, float* out) {
+  /// `kPanels` panels of `kLanes` lanes side by side, their sums in registers.
+  template <size_t kPanel, size_t kPanels, size_t kLanes, typename Element>
+  KINGLET_INLINE void gemv_tile(const Element* panels, size_t inputs, size_t begin, const float* bias,
+                                const DenseLane* lanes) {
     constexpr size_t kBatches = kPanel / kSize;
-    Batch z[kPanels][kBatches];
-    for (size_t p = 0; p < kPanels; ++p) {
-      for (size_t b = 0; b < kBatches; ++b)
-        z[p][b] = Batch::load_aligned(bias + begin + p * kPanel + b * kSize);
+    constexpr size_t kSums = kPanels * kBatches;
+    const float* in[kLanes];
+    Batch z[kLanes][kSums];
+    for (size_t lane = 0; lane < kLanes; ++lane) {
+      in[lane] = static_cast<const float*>(lanes[lane].in);
+      for (size_t b = 0; b < kSums; ++b) z[lane][b] = Batch::load_aligned(bias + begin + b * kSize);
     }
     for (size_t block = 0; block < inputs; block += kSumBlock) {
       const size_t end = inputs - block < kSumBlock ? inputs : block + kSumBlock;
-      Batch s[kPanels][kBatches];
-      for (size_t p = 0; p < kPanels; ++p) {
-        for (size_t b = 0; b < kBatches; ++b) s[p][b] = Batch(0.0F);
+      Batch s[kLanes][kSums];
+      for (size_t lane = 0; lane < kLanes; ++lane) {
+        for (size_t b = 0; b < kSums; ++b) s[lane][b] = Batch(0.0F);
       }
       for (size_t i = block; i < end; ++i) {
-        const Batch x(in[i]);
+        Batch x[kLanes];
+        for (size_t lane = 0; lane < kLanes; ++lane) x[lane] = Batch(in[lane][i]);
         for (size_t p = 0; p < kPanels; ++p) {
           const Element* weights = panels + (p * inputs + i) * kPanel;
           for (size_t b = 0; b + 1 < kBatches; b += 2) {
             Batch first;
             Batch second;
             load_two(weights + b * kSize, first, second);
-            s[p][b] = Set::fused(first, x, s[p][b]);
-            s[p][b + 1] = Set::fused(second, x, s[p][b + 1]);
+            for (size_t lane = 0; lane < kLanes; ++lane) {
+              Batch* sums = s[lane] + p * kBatches + b;
+              sums[0] = Set::fused(first, x[lane], sums[0]);
+              sums[1] = Set::fused(second, x[lane], sums[1]);
+            }
           }
-          if constexpr (kBatches == 1) s[p][0] = Set::fused(load(weights), x, s[p][0]);
+          if constexpr (kBatches == 1) {
+            const Batch w = load(weights);
+            for (size_t lane = 0; lane < kLanes; ++lane) s[lane][p] = Set::fused(w, x[lane], s[lane][p]);
+          }
         }
       }
-      for (size_t p = 0; p < kPanels; ++p) {
-        for (size_t b = 0; b + 1 < kBatches; b += 2) in_order<Element>(s[p][b], s[p][b + 1]);
-        for (size_t b = 0; b < kBatches; ++b) z[p][b] += s[p][b];
+      for (size_t lane = 0; lane < kLanes; ++lane) {
+        if constexpr (kBatches > 1) {
+          for (size_t b = 0; b < kSums; b += 2) in_order<Element>(s[lane][b], s[lane][b + 1]);
+        }
+        for (size_t b = 0; b < kSums; ++b) z[lane][b] += s[lane][b];
       }
     }
-    for (size_t p = 0; p < kPanels; ++p) {
-      for (size_t b = 0; b < kBatches; ++b) {
-        const size_t o = begin + p * kPanel + b * kSize;
-        finish(z[p][b], epilogue, o).store_aligned(out + o);
+    for (size_t lane = 0; lane < kLanes; ++lane) {
+      for (size_t b = 0; b < kSums; ++b) {
+        const size_t o = begin + b * kSize;
+        finish(z[lane][b], lanes[lane].epilogue, o).store_aligned(lanes[lane].out + o);
       }
     }
   }
 
-  /// Panels from output `begin` on: as many tiles of `kPanels` as fit, the rest in tiles of half as many.
-  template <size_t kPanel, size_t kPanels, typename Element>
+  /// Panels from output `begin` on: as many tiles of `kPanels` as fit, the rest in tiles of half as many. A
+  /// tile's weights are run for all lanes, `kLanes` of them a load, before the next are read.
+  template <size_t kPanel, size_t kPanels, size_t kLanes, typename Element>
   KINGLET_INLINE void gemv_panels(const Element* panels, size_t inputs, size_t begin, size_t outputs,
-                                  const float* in, const float* bias, const Epilogue& epilogue, float* out) {
+                                  const float* bias, const DenseLane* lanes, size_t count) {
     constexpr size_t kTile = kPanels * kPanel;
     for (; begin + kTile <= outputs; begin += kTile) {
-      gemv_tile<kPanel, kPanels>(panels + begin * inputs, inputs, begin, in, bias, epilogue, out);
+      const Element* tile = panels + begin * inputs;
+      size_t lane = 0;
+      for (; lane + kLanes <= count; lane += kLanes)
+        gemv_tile<kPanel, kPanels, kLanes>(tile, inputs, begin, bias, lanes + lane);
+      if constexpr (kLanes > 1) {
+        for (; lane < count; ++lane) gemv_tile<kPanel, kPanels, 1>(tile, inputs, begin, bias, lanes + lane);
+      }
     }
-    if constexpr (kPanels > 1) {
-      gemv_panels<kPanel, kPanels / 2>(panels, inputs, begin, outputs, in, bias, epilogue, out);
+    if constexpr (kPanels > 1)
+      gemv_panels<kPanel, kPanels / 2, kLanes>(panels, inputs, begin, outputs, bias, lanes, count);
+  }
+
+  template <size_t kPanel, typename Element>
+  KINGLET_INLINE void gemv_of(const Element* panels, size_t inputs, size_t outputs, const float* bias,
+                              const DenseLane* lanes, size_t count) {
+    constexpr size_t kLanePanels = Set::kLanes > 1 ? Set::kPanels / 2 : Set::kPanels;
+    if (count < Set::kLanes) {
+      gemv_panels<kPanel, Set::kPanels, 1>(panels, inputs, 0, outputs, bias, lanes, count);
+    } else {
+      gemv_panels<kPanel, kLanePanels, Set::kLanes>(panels, inputs, 0, outputs, bias, lanes, count);
     }
   }
 
   template <typename Element>
-  static void gemv(const Element* panels, size_t panel, size_t inputs, size_t outputs, const float* in,
-                   const float* bias, const Epilogue& epilogue, float* out) {
+  static void gemv(const Element* panels, size_t panel, size_t inputs, size_t outputs, const float* bias,
+                   const DenseLane* lanes, size_t count) {
     if (panel == kWidePanel) {
-      gemv_panels<kWidePanel, Set::kPanels>(panels, inputs, 0, outputs, in, bias, epilogue, out);
+      gemv_of<kWidePanel>(panels, inputs, outputs, bias, lanes, count);
     } else {
-      gemv_panels<kSlimPanel, Set::kPanels>(panels, inputs, 0, outputs, in, bias, epilogue, out);
+      gemv_of<kSlimPanel>(panels, inputs, outputs, bias, lanes, count);
     }
   }
 

@@ -480,7 +480,7 @@ struct KernelsS8 {
     for (size_t begin = 0; begin < outputs; begin += kWidePanel) {
       const int8_t* panel = panels + begin * inputs;
       for (const DenseLane* lane = lanes; lane != lanes + count; ++lane) {
-        const auto* in = static_cast<const int16_t*>(lane->quantised);
+        const auto* in = static_cast<const int16_t*>(lane->in);
         alignas(kAlignment) int32_t sums[kWidePanel];
         for (size_t part = 0; part < kWidePanel; part += kPartOutputs) {
           panel_part<kPartSums>(panel + part * kQuad, inputs, in, sums + part);

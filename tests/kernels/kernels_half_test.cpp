@@ -3,6 +3,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <deque>
 #include <limits>
 #include <vector>
 
@@ -16,6 +17,7 @@
 
 using kinglet::kernels::Addend;
 using kinglet::kernels::Bf16;
+using kinglet::kernels::DenseLane;
 using kinglet::kernels::Epilogue;
 using kinglet::kernels::F16;
 using kinglet::kernels::Isa;
@@ -140,7 +142,8 @@ void check_all_values() {
         const Floats bias(kValues);
         Floats in(1);
         in[0] = sign;
-        Kernels<Half>::gemv (*table)(row.data(), panel, 1, kValues, in.data(), bias.data(), {}, out.data());
+        const DenseLane lane = {in.data(), 0, {}, out.data()};
+        Kernels<Half>::gemv (*table)(row.data(), panel, 1, kValues, bias.data(), &lane, 1);
         CHECK_MESSAGE(wrong_values(row, sign, out) == 0, kinglet::kernels::isa_name(table->isa)
                                                              << ", panel " << panel);
       }
@@ -201,23 +204,34 @@ void check_dense(size_t panel, size_t panels, size_t inputs, Random& random) {
   const Side side = side_of(inputs);
   Guarded<Half> weights(outputs * inputs,
                         side == Side::begin ? Guarded<Half>::Side::begin : Guarded<Half>::Side::end);
-  Floats in(inputs, side);
   Floats bias(outputs, side);
   fill(weights, random);
-  fill(in, random);
   fill(bias, random);
   const FullEpilogue full(outputs, random);
   const Epilogue epilogue = random.below(2) == 0 ? Epilogue{} : full.epilogue;
   const std::vector<float> floats = widened(weights);
-  Floats expected(outputs);
-  scalar().gemv_f32(floats.data(), panel, inputs, outputs, in.data(), bias.data(), epilogue, expected.data());
+  const size_t lanes = 1 + random.below(9);
+  std::deque<Floats> in;
+  std::deque<Floats> expected;
+  for (size_t lane = 0; lane < lanes; ++lane) {
+    fill(in.emplace_back(inputs, side), random);
+    expected.emplace_back(outputs);
+    const DenseLane alone = {in[lane].data(), 0, epilogue, expected[lane].data()};
+    scalar().gemv_f32(floats.data(), panel, inputs, outputs, bias.data(), &alone, 1);
+  }
   for (const KernelTable* table : tables()) {
-    Floats actual(outputs, side);
-    Kernels<Half>::gemv (*table)(weights.data(), panel, inputs, outputs, in.data(), bias.data(), epilogue,
-                                 actual.data());
-    CHECK_MESSAGE(same_bits(expected, actual), kinglet::kernels::isa_name(table->isa)
-                                                   << ", panel " << panel << ", " << outputs << " x "
-                                                   << inputs);
+    std::deque<Floats> actual;
+    std::vector<DenseLane> all;
+    for (size_t lane = 0; lane < lanes; ++lane) {
+      actual.emplace_back(outputs, side);
+      all.push_back({in[lane].data(), 0, epilogue, actual[lane].data()});
+    }
+    Kernels<Half>::gemv (*table)(weights.data(), panel, inputs, outputs, bias.data(), all.data(), lanes);
+    bool same = true;
+    for (size_t lane = 0; lane < lanes; ++lane) same &= same_bits(expected[lane], actual[lane]);
+    CHECK_MESSAGE(same, kinglet::kernels::isa_name(table->isa)
+                            << ", panel " << panel << ", " << outputs << " x " << inputs << ", " << lanes
+                            << " lanes");
   }
 }
 

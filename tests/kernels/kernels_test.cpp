@@ -3,6 +3,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <deque>
 #include <optional>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "support/support.h"
 
 using kinglet::kernels::Addend;
+using kinglet::kernels::DenseLane;
 using kinglet::kernels::Epilogue;
 using kinglet::kernels::Isa;
 using kinglet::kernels::KernelTable;
@@ -244,7 +246,9 @@ TEST_CASE("add_rows lies within the rounding bound of an exact sum") {
   }
 }
 
-TEST_CASE("gemv: every instruction set gives the scalar bits, for every shape, panel and epilogue") {
+TEST_CASE(
+    "gemv: every instruction set gives the scalar bits, for every shape, panel, epilogue and number of "
+    "lanes") {
   Random random(4);
   for (const size_t panel : {kSlimPanel, kWidePanel}) {
     for (const size_t panels : {1, 2, 3, 4, 5, 47}) {
@@ -252,19 +256,31 @@ TEST_CASE("gemv: every instruction set gives the scalar bits, for every shape, p
         const size_t outputs = panel * panels;
         const auto side = inputs % 2 == 0 ? Floats::Side::begin : Floats::Side::end;
         Floats weights(outputs * inputs, side);
-        Floats in(inputs, side);
         Floats bias(outputs, side);
-        for (Floats* values : {&weights, &in, &bias}) fill(*values, random);
-        const EpilogueCase epilogue(outputs, static_cast<unsigned>(random.below(EpilogueCase::kKinds)),
-                                    random);
-        Floats expected(outputs, side);
-        scalar().gemv_f32(weights.data(), panel, inputs, outputs, in.data(), bias.data(), epilogue.epilogue,
-                          expected.data());
+        for (Floats* values : {&weights, &bias}) fill(*values, random);
+        const size_t lanes = 1 + random.below(9);
+        std::deque<Floats> in;
+        std::deque<Floats> expected;
+        std::deque<EpilogueCase> epilogues;
+        for (size_t lane = 0; lane < lanes; ++lane) {
+          fill(in.emplace_back(inputs, side), random);
+          epilogues.emplace_back(outputs, static_cast<unsigned>(random.below(EpilogueCase::kKinds)), random);
+          expected.emplace_back(outputs, side);
+          const DenseLane alone = {in[lane].data(), 0, epilogues[lane].epilogue, expected[lane].data()};
+          scalar().gemv_f32(weights.data(), panel, inputs, outputs, bias.data(), &alone, 1);
+        }
         for (const KernelTable* table : other_tables()) {
-          Floats actual(outputs, side);
-          table->gemv_f32(weights.data(), panel, inputs, outputs, in.data(), bias.data(), epilogue.epilogue,
-                          actual.data());
-          CHECK_MESSAGE(same_bits(expected, actual), "panel " << panel << ", " << outputs << " x " << inputs);
+          std::deque<Floats> actual;
+          std::vector<DenseLane> all;
+          for (size_t lane = 0; lane < lanes; ++lane) {
+            actual.emplace_back(outputs, side);
+            all.push_back({in[lane].data(), 0, epilogues[lane].epilogue, actual[lane].data()});
+          }
+          table->gemv_f32(weights.data(), panel, inputs, outputs, bias.data(), all.data(), lanes);
+          bool same = true;
+          for (size_t lane = 0; lane < lanes; ++lane) same &= same_bits(expected[lane], actual[lane]);
+          CHECK_MESSAGE(same,
+                        "panel " << panel << ", " << outputs << " x " << inputs << ", " << lanes << " lanes");
         }
       }
     }
@@ -282,8 +298,8 @@ TEST_CASE("gemv lies within the rounding bound of an exact product") {
   for (Floats* values : {&weights, &in, &bias}) fill(*values, random, 8);
   for (unsigned kind = 0; kind < EpilogueCase::kKinds; ++kind) {
     const EpilogueCase epilogue(outputs, kind, random);
-    scalar().gemv_f32(weights.data(), kWidePanel, inputs, outputs, in.data(), bias.data(), epilogue.epilogue,
-                      out.data());
+    const DenseLane lane = {in.data(), 0, epilogue.epilogue, out.data()};
+    scalar().gemv_f32(weights.data(), kWidePanel, inputs, outputs, bias.data(), &lane, 1);
     for (size_t o = 0; o < outputs; ++o) {
       long double exact = bias[o];
       long double magnitude = std::fabs(bias[o]);

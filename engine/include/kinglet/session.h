@@ -17,7 +17,9 @@ namespace kinglet {
 /// model's and the history's constant pages. Not thread-safe: one session a thread. Movable.
 class Session {
  public:
-  /// `batch`: how many candidates score(candidates, ...) takes at once; each takes some 60 KB of scratch.
+  /// `batch`: how many candidates score(candidates, ...) takes at once at most; each takes some 60 KB of
+  /// scratch. Of small models a session takes no more than share out the weights well (16 in int8): scratch
+  /// of more would leave the second-level cache.
   explicit Session(Model model, size_t batch = 1);
   Session(Session&&) noexcept;
   Session& operator=(Session&&) noexcept;

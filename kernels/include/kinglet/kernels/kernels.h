@@ -97,10 +97,10 @@ struct Epilogue {
   const float* shift = nullptr;
 };
 
-/// One of the vectors that a dense layer of 8-bit weights takes at a time.
+/// One of the vectors that a dense layer takes at a time.
 struct DenseLane {
-  const void* quantised;  // by quantize of the same table
-  float scale;            // what it returned
+  const void* in;  // floats; for gemv_s8 what quantize of the same table wrote
+  float scale;     // for gemv_s8 what it returned
   Epilogue epilogue;
   float* out;
 };
@@ -154,21 +154,21 @@ struct KernelTable {
                          const int16_t* counts, size_t count, float scale, const float* output_scale,
                          float* sum);
 
-  /// Dense layer, batch 1. `panels` is [outputs / panel][inputs][panel], panel being kWidePanel or
-  /// kSlimPanel; `outputs` (padded) is a multiple of panel. For each output o:
+  /// Dense layer, for `count` vectors. `panels` is [outputs / panel][inputs][panel], panel being kWidePanel
+  /// or kSlimPanel; `outputs` (padded) is a multiple of panel. For each lane and output o:
   ///   z = bias[o]; for each kSumBlock of inputs in order (the last may be shorter):
   ///     s = 0; for each i of it in order: s = fma(weight(o, i), in[i], s)
   ///     z = z + s
   ///   out[o] = epilogue(z)
-  void (*gemv_f32)(const float* panels, size_t panel, size_t inputs, size_t outputs, const float* in,
-                   const float* bias, const Epilogue& epilogue, float* out);
+  void (*gemv_f32)(const float* panels, size_t panel, size_t inputs, size_t outputs, const float* bias,
+                   const DenseLane* lanes, size_t count);
 
   /// The same for weights of 16-bit floats, each made a float first; they alone are narrow:
   ///   s = fma(float(weight(o, i)), in[i], s)
-  void (*gemv_bf16)(const Bf16* panels, size_t panel, size_t inputs, size_t outputs, const float* in,
-                    const float* bias, const Epilogue& epilogue, float* out);
-  void (*gemv_f16)(const F16* panels, size_t panel, size_t inputs, size_t outputs, const float* in,
-                   const float* bias, const Epilogue& epilogue, float* out);
+  void (*gemv_bf16)(const Bf16* panels, size_t panel, size_t inputs, size_t outputs, const float* bias,
+                    const DenseLane* lanes, size_t count);
+  void (*gemv_f16)(const F16* panels, size_t panel, size_t inputs, size_t outputs, const float* bias,
+                   const DenseLane* lanes, size_t count);
 
   /// Activations for gemv_s8: m = the largest |in[i]|; quantised[i] = in[i] * (L / m), rounded to the nearest
   /// integer, ties to even. L is `limit`, or, where one of `wide_share` inputs may need more than 8 bits, 127
