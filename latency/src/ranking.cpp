@@ -1,5 +1,7 @@
 #include "kinglet/latency/ranking.h"
 
+#include <deque>
+
 #include "kinglet/kinglet.h"
 
 #include "machine.h"
@@ -42,7 +44,7 @@ std::vector<Tweet> read_tweets(const Model& model, const formats::HistoryFile& h
   return tweets;
 }
 
-/// Ranks one group and takes its times.
+/// Tweets that are ranked for one reader.
 class Group {
  public:
   Group(std::span<Tweet> tweets, Session& session)
@@ -51,19 +53,25 @@ class Group {
     for (Tweet& tweet : tweets) candidates_.push_back({&tweet.prepared, &reader_, tweet.request()});
   }
 
-  void rank(std::vector<double>& prepare, std::vector<double>& candidate, std::vector<double>& pair) {
+  void prepare(std::vector<double>& times) {
     for (Tweet& tweet : tweets_) {
       const auto start = Clock::now();
       require(session_.prepare(tweet.request(), tweet.prepared), session_.model());
-      prepare.push_back(microseconds(Clock::now() - start));
+      times.push_back(microseconds(Clock::now() - start));
     }
+  }
+
+  void rank(std::vector<double>& times) {
     const auto start = Clock::now();
     require(session_.score(candidates_, scores_), session_.model());
-    candidate.push_back(microseconds(Clock::now() - start) / static_cast<double>(candidates_.size()));
+    times.push_back(microseconds(Clock::now() - start) / static_cast<double>(candidates_.size()));
+  }
+
+  void score_alone(std::vector<double>& times) {
     for (size_t i = 0; i < candidates_.size(); ++i) {
-      const auto alone = Clock::now();
+      const auto start = Clock::now();
       require(session_.score(std::span(candidates_).subspan(i, 1), scores_), session_.model());
-      pair.push_back(microseconds(Clock::now() - alone));
+      times.push_back(microseconds(Clock::now() - start));
     }
   }
 
@@ -91,10 +99,13 @@ Ranking measure_ranking(const std::filesystem::path& model_path, const std::file
   std::vector<double> prepare;
   std::vector<double> candidate;
   std::vector<double> pair;
+  std::deque<Group> groups;  // candidates point to their group's reader
+  for (size_t begin = 0; begin + batch <= tweets.size(); begin += batch)
+    groups.emplace_back(std::span(tweets).subspan(begin, batch), session);
   for (size_t round = 0; round < options.rounds; ++round) {
-    for (size_t begin = 0; begin + batch <= tweets.size(); begin += batch) {
-      Group(std::span(tweets).subspan(begin, batch), session).rank(prepare, candidate, pair);
-    }
+    for (Group& group : groups) group.prepare(prepare);
+    for (Group& group : groups) group.rank(candidate);
+    for (Group& group : groups) group.score_alone(pair);
     if (progress) progress("ranking", round + 1, options.rounds, "rounds");
   }
   return {batch, quantiles_of(candidate), quantiles_of(pair), quantiles_of(prepare)};

@@ -22,8 +22,9 @@ struct Ranking {
 };
 
 /// The tweets are those of `lines`, in groups of `batch`, the last ones left out where they fill none; each
-/// group is ranked for the reader of its first. Goes through all options.rounds times. Throws Error as
-/// measure(), and where there are fewer lines than `batch`.
+/// group is ranked for the reader of its first. Each of options.rounds times all tweets are prepared, then
+/// all groups ranked, then all pairs scored alone. Throws Error as measure(), and where there are fewer lines
+/// than `batch`.
 Ranking measure_ranking(const std::filesystem::path& model, const std::filesystem::path& history,
                         const std::vector<std::string>& lines, size_t batch, const Options& options = {},
                         const ProgressFn& progress = {});
