@@ -7,7 +7,10 @@ namespace kinglet {
 void Sketch::count(const Layout& layout, std::span<const uint32_t> tokens, Tokens which) noexcept {
   // A token's codes of all depths lie side by side, those of the tokens here and there.
   for (const uint32_t token : tokens) {
-    if (token < layout.tokens) __builtin_prefetch(layout.codes + token * uint64_t{layout.depth});
+    if (token >= layout.tokens) continue;
+    const uint16_t* codes = layout.codes + token * uint64_t{layout.depth};
+    __builtin_prefetch(codes);
+    __builtin_prefetch(codes + layout.depth - 1);
   }
   for (const uint32_t token : tokens) {
     if (token >= layout.tokens || (which == Tokens::without_rows && layout.has_row(token))) continue;
