@@ -37,9 +37,13 @@ using kinglet::kernels::RowTerm;
 
 constexpr size_t kInputs = 1'500;
 constexpr size_t kPadded = 1'504;
-constexpr size_t kStride = 2 * kPadded;  // a row of [l1 | projection]
+constexpr size_t kStride = 2 * kPadded;      // a row of [l1 | projection]
+constexpr size_t kFoldedStride = 3 * 1'536;  // 8- and 4-bit rows of two folded layers: [l1 | sum2 | sum3]
 constexpr size_t kRows = 6'300;
 constexpr size_t kActiveRows = 550;  // 30 tokens at 20 depths, some codes twice
+constexpr size_t kColumns = 1'500;   // of a folded layer, 1,536 outputs each
+constexpr size_t kColumnOutputs = 1'536;
+constexpr size_t kActiveColumns = 304;
 
 struct Free {
   void operator()(void* block) const { std::free(block); }
@@ -152,24 +156,24 @@ using Gemv = void(const T* panels, size_t panel, size_t inputs, size_t outputs, 
                   const DenseLane* lanes, size_t count);
 
 template <typename T>
-void gemv_with(benchmark::State& state, Gemv<T>* kernel, const Numbers<T>& weights) {
+void gemv_with(benchmark::State& state, Gemv<T>* kernel, const Numbers<T>& weights, size_t lanes = 1) {
   constexpr size_t kWeights = kInputs * kPadded;
   const Floats in = make_floats(kPadded);
   const Floats bias = make_floats(kPadded);
   const Floats out = make_floats(kPadded);
+  const std::vector<DenseLane> all(lanes, {in.get(), 0, {}, out.get()});
   in_turns(
       state, kWeights * sizeof(T),
       [&] {
-        const DenseLane lane = {in.get(), 0, {}, out.get()};
-        kernel(weights.get(), kinglet::kernels::kWidePanel, kInputs, kPadded, bias.get(), &lane, 1);
+        kernel(weights.get(), kinglet::kernels::kWidePanel, kInputs, kPadded, bias.get(), all.data(), lanes);
         benchmark::ClobberMemory();
       },
       [&] { benchmark::DoNotOptimize(streaming_read(weights.get(), kWeights)); });
 }
 
 template <typename T>
-void gemv(benchmark::State& state, Gemv<T>* kernel) {
-  gemv_with<T>(state, kernel, make_rows<T>(kInputs * kPadded));
+void gemv(benchmark::State& state, Gemv<T>* kernel, size_t lanes = 1) {
+  gemv_with<T>(state, kernel, make_rows<T>(kInputs * kPadded), lanes);
 }
 
 /// Numbers whose exponent is that of denormals, whatever their type.
@@ -208,6 +212,18 @@ void gemv_bf16(benchmark::State& state, const KernelTable* table) {
 
 void gemv_f16(benchmark::State& state, const KernelTable* table) {
   gemv(state, table->gemv_f16);
+}
+
+void gemv_f32_8_lanes(benchmark::State& state, const KernelTable* table) {
+  gemv(state, table->gemv_f32, 8);
+}
+
+void gemv_bf16_8_lanes(benchmark::State& state, const KernelTable* table) {
+  gemv(state, table->gemv_bf16, 8);
+}
+
+void gemv_f16_8_lanes(benchmark::State& state, const KernelTable* table) {
+  gemv(state, table->gemv_f16, 8);
 }
 
 /// `lanes` vectors of activations at a time, one of so many inputs of which may need more than 8 bits (0:
@@ -250,27 +266,30 @@ void gemv_s8_few_wide(benchmark::State& state, const KernelTable* table) {
   gemv_s8_with(state, table, 1, kWideShare);
 }
 
-void gemv_s8_64_lanes(benchmark::State& state, const KernelTable* table) {
-  gemv_s8_with(state, table, 64, kWideShare);
+void gemv_s8_16_lanes(benchmark::State& state, const KernelTable* table) {
+  gemv_s8_with(state, table, 16, kWideShare);
 }
 
-std::vector<uint32_t> active_rows() {
+std::vector<uint32_t> spread_rows(uint32_t count, uint32_t of) {
   std::vector<uint32_t> rows;
-  for (uint32_t i = 0; i < kActiveRows; ++i) rows.push_back(i * 2'654'435'761U % kRows);
+  for (uint32_t i = 0; i < count; ++i) rows.push_back(i * 2'654'435'761U % of);
   return rows;
 }
 
-/// `add`: adds the active rows of a table of T, kElements of them a row, to a sum.
-template <typename T, size_t kElements = kStride, typename Add>
-void add_rows(benchmark::State& state, const Add& add) {
-  const auto rows = make_rows<T>(kRows * kElements);
-  const Floats sum = make_floats(kStride);
-  const Floats scale = make_floats(kStride);
-  const std::vector<uint32_t> active = active_rows();
+std::vector<uint32_t> active_rows() {
+  return spread_rows(kActiveRows, kRows);
+}
+
+/// `add`: adds the active ones of kTableRows rows of T, kElements of them a row, to a sum.
+template <typename T, size_t kElements = kStride, size_t kTableRows = kRows, typename Add>
+void add_rows(benchmark::State& state, const std::vector<uint32_t>& active, const Add& add) {
+  const auto rows = make_rows<T>(kTableRows * kElements);
+  const Floats sum = make_floats(kFoldedStride);
+  const Floats scale = make_floats(kFoldedStride);
   in_turns(
-      state, kActiveRows * kElements * sizeof(T),
+      state, active.size() * kElements * sizeof(T),
       [&] {
-        add(rows.get(), active, scale.get(), sum.get());
+        add(rows.get(), scale.get(), sum.get());
         benchmark::ClobberMemory();
       },
       [&] {
@@ -293,7 +312,7 @@ using AddRows = void(const T* rows, size_t stride, size_t width, const RowTerm* 
 template <typename T>
 void add_float_rows(benchmark::State& state, AddRows<T>* kernel) {
   const std::vector<RowTerm> terms = active_terms();
-  add_rows<T>(state, [&](const T* rows, const auto&, const float*, float* sum) {
+  add_rows<T>(state, active_rows(), [&](const T* rows, const float*, float* sum) {
     kernel(rows, kStride, kStride, terms.data(), terms.size(), 0.2F, sum);
   });
 }
@@ -312,7 +331,7 @@ void add_rows_f16(benchmark::State& state, const KernelTable* table) {
 
 void add_rows_s16(benchmark::State& state, const KernelTable* table) {
   const std::vector<RowTerm> terms = active_terms();
-  add_rows<int16_t>(state, [&](const int16_t* rows, const auto&, const float* scale, float* sum) {
+  add_rows<int16_t>(state, active_rows(), [&](const int16_t* rows, const float* scale, float* sum) {
     table->add_rows_s16(rows, kStride, kStride, terms.data(), terms.size(), 0.2F, scale, sum);
   });
 }
@@ -321,13 +340,21 @@ template <typename T>
 using AddCountedRows = void(const T* rows, size_t stride, size_t width, const CountTerm* terms, size_t count,
                             size_t ahead, float scale, const float* output_scale, float* sum);
 
-/// The columns of a folded layer: as many units as are off their usual side, counts of up to kFlipUnits.
+/// The columns of a folded layer whose units are off their usual side: counts of up to kFlipUnits, most of
+/// them small.
 void add_columns_s8(benchmark::State& state, const KernelTable* table) {
+  constexpr uint32_t kFlipUnits = 1'023;
+  const std::vector<uint32_t> active = spread_rows(kActiveColumns, kColumns);
   std::vector<CountTerm> terms;
-  for (const uint32_t row : active_rows()) terms.push_back({row, static_cast<int32_t>(1 + row % 1'023)});
-  add_rows<int8_t, kStride>(state, [&](const int8_t* rows, const auto&, const float* scale, float* sum) {
-    table->add_rows_s8(rows, kStride, kStride, terms.data(), terms.size(), 0, 0.2F, scale, sum);
-  });
+  for (const uint32_t row : active) {
+    const uint32_t even = 1 + row * 7'919 % kFlipUnits;
+    terms.push_back({row, static_cast<int32_t>(1 + even * even / kFlipUnits)});
+  }
+  add_rows<int8_t, kColumnOutputs, kColumns>(
+      state, active, [&](const int8_t* rows, const float* scale, float* sum) {
+        table->add_rows_s8(rows, kColumnOutputs, kColumnOutputs, terms.data(), terms.size(), 0, 0.2F, scale,
+                           sum);
+      });
 }
 
 /// A call a depth, as a sketch with one norm a depth needs it.
@@ -336,22 +363,22 @@ void add_counted_rows(benchmark::State& state, AddCountedRows<T>* kernel) {
   constexpr size_t kDepths = 20;
   std::vector<CountTerm> terms;
   for (const uint32_t row : active_rows()) terms.push_back({row, 1});
-  add_rows<T, kElements>(state, [&](const T* rows, const auto&, const float* scale, float* sum) {
+  add_rows<T, kElements>(state, active_rows(), [&](const T* rows, const float* scale, float* sum) {
     for (size_t d = 0; d < kDepths; ++d) {
       const size_t first = terms.size() * d / kDepths;
       const size_t last = terms.size() * (d + 1) / kDepths;
-      kernel(rows, kStride, kStride, terms.data() + first, last - first, terms.size() - last, 0.2F, scale,
-             sum);
+      kernel(rows, kFoldedStride, kFoldedStride, terms.data() + first, last - first, terms.size() - last,
+             0.2F, scale, sum);
     }
   });
 }
 
 void add_rows_s8(benchmark::State& state, const KernelTable* table) {
-  add_counted_rows<int8_t, kStride>(state, table->add_rows_s8);
+  add_counted_rows<int8_t, kFoldedStride>(state, table->add_rows_s8);
 }
 
 void add_rows_s4(benchmark::State& state, const KernelTable* table) {
-  add_counted_rows<uint8_t, kStride / 2>(state, table->add_rows_s4);
+  add_counted_rows<uint8_t, kFoldedStride / 2>(state, table->add_rows_s4);
 }
 
 /// Numbers without a row of their own: bundles of their 16 encoded values' rows.
@@ -359,18 +386,18 @@ void add_bundles_s8(benchmark::State& state, const KernelTable* table) {
   constexpr size_t kBundleRows = 16;
   constexpr size_t kBundles = 73;
   constexpr size_t kActive = 8;
-  constexpr size_t kBundleBytes = kBundleRows * kStride;
+  constexpr size_t kBundleBytes = kBundleRows * kFoldedStride;
   const auto bundles = make_rows<int8_t>(kBundles * kBundleBytes);
   const auto counts = make_numbers<int16_t>(kActive * kBundleRows, 250);
-  const Floats scale = make_floats(kStride);
-  const Floats sum = make_floats(kStride);
+  const Floats scale = make_floats(kFoldedStride);
+  const Floats sum = make_floats(kFoldedStride);
   std::vector<uint32_t> active;
   for (uint32_t i = 0; i < kActive; ++i) active.push_back(i * 37 % kBundles);
   in_turns(
       state, kActive * kBundleBytes,
       [&] {
-        table->add_bundles_s8(bundles.get(), kBundleRows, kStride, active.data(), counts.get(), kActive, 0.2F,
-                              scale.get(), sum.get());
+        table->add_bundles_s8(bundles.get(), kBundleRows, kFoldedStride, active.data(), counts.get(), kActive,
+                              0.2F, scale.get(), sum.get());
         benchmark::ClobberMemory();
       },
       [&] {
@@ -410,7 +437,10 @@ int main(int argc, char** argv) {
       {"gemv_f16/1500x1504/", gemv_f16},
       {"gemv_s8/1504x1504/", gemv_s8},
       {"gemv_s8_few_wide/1504x1504/", gemv_s8_few_wide},
-      {"gemv_s8_64_lanes/1504x1504/", gemv_s8_64_lanes},
+      {"gemv_s8_16_lanes/1504x1504/", gemv_s8_16_lanes},
+      {"gemv_f32_8_lanes/1500x1504/", gemv_f32_8_lanes},
+      {"gemv_bf16_8_lanes/1500x1504/", gemv_bf16_8_lanes},
+      {"gemv_f16_8_lanes/1500x1504/", gemv_f16_8_lanes},
       {"gemv_f32_denormal/1500x1504/", gemv_f32_denormal},
       {"gemv_bf16_denormal/1500x1504/", gemv_bf16_denormal},
       {"gemv_f16_denormal/1500x1504/", gemv_f16_denormal},
@@ -418,10 +448,10 @@ int main(int argc, char** argv) {
       {"add_rows_bf16/550x3008/", add_rows_bf16},
       {"add_rows_f16/550x3008/", add_rows_f16},
       {"add_rows_s16/550x3008/", add_rows_s16},
-      {"add_rows_s8/550x3008/", add_rows_s8},
-      {"add_rows_s4/550x3008/", add_rows_s4},
-      {"add_columns_s8/550x3008/", add_columns_s8},
-      {"add_bundles_s8/8x16x3008/", add_bundles_s8},
+      {"add_rows_s8/550x4608/", add_rows_s8},
+      {"add_rows_s4/550x4608/", add_rows_s4},
+      {"add_columns_s8/304x1536/", add_columns_s8},
+      {"add_bundles_s8/8x16x4608/", add_bundles_s8},
   };
   benchmark::RegisterBenchmark("clock", clock_rate)->Unit(benchmark::kMicrosecond)->UseManualTime();
   for (const Isa isa : kinglet::kernels::built_isas()) {

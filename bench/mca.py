@@ -27,8 +27,8 @@ ITERATIONS = 1000
 # CPUs by the object they can run, oldest first; those that this llvm-mca does not know are left out.
 CPUS = {
     "avx2": ["haswell", "skylake", "znver3", "znver4"],
-    "avx512": ["skylake-avx512", "icelake-server", "znver4"],
-    "avx512vnni": ["icelake-server", "znver4"],
+    "avx512": ["skylake-avx512", "icelake-server", "sapphirerapids", "znver4"],
+    "avx512vnni": ["icelake-server", "sapphirerapids", "znver4"],
 }
 REGISTER_BYTES = {"x": 16, "y": 32, "z": 64}
 BEYOND = 1.25  # of the limit: worth a look
@@ -46,7 +46,7 @@ KERNELS = [
     Kernel("add_rows_bf16", r"add_rows<kinglet::kernels::Bf16>", FMA, 0.5),
     Kernel("add_rows_f16", r"add_rows<kinglet::kernels::F16>", FMA, 0.5),
     Kernel("add_rows_s16", r"add_rows_s16", r"vpmaddwd", 1),
-    Kernel("add_rows_s8", r"::add_rows(_s8)?\(signed char", r"vpmaddubsw", 1),
+    Kernel("add_rows_s8", r"::add_rows_short\(signed char", r"vpmaddubsw", 1),
     Kernel("add_columns_s8", r"::add_rows(_s8)?\(signed char", r"vpmaddwd|vpdpbusd", 0.5),
     Kernel("add_bundles_s8", r"::add_bundles(_s8)?\(signed char", r"vpmaddwd|vpdpbusd", 0.5),
     Kernel("add_rows_s4", r"::add_rows(_s4)?\(unsigned char", r"vpaddb", 0.5),
