@@ -63,9 +63,9 @@ Status Session::State::check(const Request& request) const noexcept {
   const Layout& layout = impl.layout;
   if (request.tokens.size() > kMaximumTokens) return Status::too_many_tokens;
   if (request.numerics.size() != layout.numerics.size()) return Status::wrong_numeric_count;
-  for (const double value : request.numerics) {
-    if (!(std::fabs(value) <= kNumericLimit)) return Status::numeric_out_of_range;
-  }
+  bool in_range = true;  // all are looked at, so that the compiler makes vectors of them
+  for (const double value : request.numerics) in_range &= std::fabs(value) <= kNumericLimit;
+  if (!in_range) return Status::numeric_out_of_range;
   if (layout.flags.size() < 64 && request.flags >> layout.flags.size() != 0) return Status::unknown_flag;
   if (request.categories.size() != layout.embeddings.size()) return Status::wrong_category_count;
   for (size_t i = 0; i < layout.embeddings.size(); ++i) {

@@ -419,17 +419,9 @@ struct KernelsS8 {
     }
     float result = least;
     for (size_t k = 0; k < kCount; ++k) {
-      if (sum_of(wide[k]) <= most) result = parts[k];
+      if (xsimd::hadd(wide[k]) <= most) result = parts[k];
     }
     return result;
-  }
-
-  KINGLET_INLINE float sum_of(Batch counts) {
-    alignas(kAlignment) float lanes[Batch::size];
-    counts.store_aligned(lanes);
-    float sum = 0;
-    for (const float lane : lanes) sum += lane;
-    return sum;
   }
 
   /// Calls store(i, quantised lanes as floats) for each vector of inputs.
@@ -460,33 +452,50 @@ struct KernelsS8 {
     }
   }
 
-  /// A part of one panel.
-  template <size_t kSums>
-  KINGLET_INLINE void panel_part(const int8_t* panel, size_t inputs, const int16_t* in, int32_t* sums) {
-    Ints s[kSums];
-    for (size_t v = 0; v < kSums; ++v) s[v] = Set::zero_ints();
+  /// Lanes that share a vector of weights made 16-bit, and how many sums each has then.
+  static constexpr size_t kSharingLanes = 4;
+  static constexpr size_t kSharedSums = kPartSums < 4 ? kPartSums : sizeof(Shorts) < 64 ? 2 : 4;
+
+  /// A part of one panel for `kLanes` lanes.
+  template <size_t kLanes, size_t kSums>
+  KINGLET_INLINE void panel_part(const int8_t* panel, size_t inputs, const DenseLane* lanes, size_t part,
+                                 int32_t (*sums)[kWidePanel]) {
+    Ints s[kLanes][kSums];
+    for (size_t lane = 0; lane < kLanes; ++lane) {
+      for (size_t v = 0; v < kSums; ++v) s[lane][v] = Set::zero_ints();
+    }
     for (size_t i = 0; i < inputs; i += kQuad) {
-      const Shorts q = Set::quad(in + i);
-      const int8_t* weights = panel + i * kWidePanel;
+      Shorts q[kLanes];
+      for (size_t lane = 0; lane < kLanes; ++lane)
+        q[lane] = Set::quad(static_cast<const int16_t*>(lanes[lane].in) + i);
+      const int8_t* weights = panel + i * kWidePanel + part * kQuad;
       for (size_t v = 0; v < kSums; ++v) {
-        s[v] = Set::add_products(s[v], Set::widen_shorts(weights + v * kShorts), q);
+        const Shorts w = Set::widen_shorts(weights + v * kShorts);
+        for (size_t lane = 0; lane < kLanes; ++lane) s[lane][v] = Set::add_products(s[lane][v], w, q[lane]);
       }
     }
-    store_pair_sums<kSums>(s, sums);
+    for (size_t lane = 0; lane < kLanes; ++lane) store_pair_sums<kSums>(s[lane], sums[lane] + part);
+  }
+
+  template <size_t kLanes, size_t kSums>
+  KINGLET_INLINE void gemv_panel(const int8_t* panel, size_t inputs, size_t begin, const float* output_scale,
+                                 const float* bias, const DenseLane* lanes) {
+    alignas(kAlignment) int32_t sums[kLanes][kWidePanel];
+    for (size_t part = 0; part < kWidePanel; part += kSums * kOutputsASum)
+      panel_part<kLanes, kSums>(panel, inputs, lanes, part, sums);
+    for (size_t lane = 0; lane < kLanes; ++lane)
+      finish_panel(sums[lane], begin, output_scale, bias, lanes[lane]);
   }
 
   static void gemv(const int8_t* panels, size_t inputs, size_t outputs, const float* output_scale,
                    const int32_t* /*weight_sums*/, const float* bias, const DenseLane* lanes, size_t count) {
     for (size_t begin = 0; begin < outputs; begin += kWidePanel) {
       const int8_t* panel = panels + begin * inputs;
-      for (const DenseLane* lane = lanes; lane != lanes + count; ++lane) {
-        const auto* in = static_cast<const int16_t*>(lane->in);
-        alignas(kAlignment) int32_t sums[kWidePanel];
-        for (size_t part = 0; part < kWidePanel; part += kPartOutputs) {
-          panel_part<kPartSums>(panel + part * kQuad, inputs, in, sums + part);
-        }
-        finish_panel(sums, begin, output_scale, bias, *lane);
-      }
+      size_t lane = 0;
+      for (; lane + kSharingLanes <= count; lane += kSharingLanes)
+        gemv_panel<kSharingLanes, kSharedSums>(panel, inputs, begin, output_scale, bias, lanes + lane);
+      for (; lane < count; ++lane)
+        gemv_panel<1, kPartSums>(panel, inputs, begin, output_scale, bias, lanes + lane);
     }
   }
 };
