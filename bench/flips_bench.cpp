@@ -138,7 +138,7 @@ void score(benchmark::State& state, const fs::path& path) {
     for (const float value : session.value(name)) flips += value > 0 ? 1 : 0;
   }
   state.counters["flips"] = static_cast<double>(flips);
-  state.counters["MB"] = static_cast<double>(session.bytes_read()) * 1e-6;
+  state.counters["MB"] = static_cast<double>(session.bytes_read().total()) * 1e-6;
 }
 
 void score_dense(benchmark::State& state, Precision precision) {

@@ -95,6 +95,10 @@ void print_reads(const CalibrationReport& report) {
   fmt::print("calibration ({} rows)\n", report.before.size());
   fmt::print("  bytes read a row          {:.0f} in the mean, {} at the 99th percentile\n", report.bytes_mean,
              report.bytes_p99);
+  if (report.folded_layers != 0) {
+    fmt::print("    without folded layers   {:.0f} in the mean, {} at the 99th percentile\n",
+               report.dense_bytes_mean, report.dense_bytes_p99);
+  }
   fmt::print("  rows of frequent values   {}\n", report.frequent_rows);
   fmt::print("  rows of frequent tokens   {}\n", report.token_rows);
   fmt::print("  folded hidden layers      {}\n", report.folded_layers);
@@ -160,9 +164,14 @@ std::optional<CalibrationMetrics> measure_calibration(const converter::Calibrati
 
 ordered_json calibration_json(const CalibrationReport& report,
                               const std::optional<CalibrationMetrics>& metrics) {
-  ordered_json json = {{"rows", report.before.size()},    {"bytes_mean", report.bytes_mean},
-                       {"bytes_p99", report.bytes_p99},   {"frequent_rows", report.frequent_rows},
-                       {"token_rows", report.token_rows}, {"folded_layers", report.folded_layers}};
+  ordered_json json = {{"rows", report.before.size()},
+                       {"bytes_mean", report.bytes_mean},
+                       {"bytes_p99", report.bytes_p99},
+                       {"dense_bytes_mean", report.dense_bytes_mean},
+                       {"dense_bytes_p99", report.dense_bytes_p99},
+                       {"frequent_rows", report.frequent_rows},
+                       {"token_rows", report.token_rows},
+                       {"folded_layers", report.folded_layers}};
   if (knows_flips(report)) json["flips"] = report.flips;
   ordered_json& layers = json["layers"] = ordered_json::array();
   for (const converter::LayerError& layer : report.layers) {

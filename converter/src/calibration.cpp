@@ -12,7 +12,6 @@
 
 #include "kinglet/formats/history_file.h"
 #include "kinglet/formats/row_reader.h"
-#include "kinglet/session.h"
 
 namespace kinglet::converter {
 namespace {
@@ -84,6 +83,12 @@ bool has_step_scale(const Model& model, const std::string& name) {
     if (step->name()->string_view() == name) return step->scale() != nullptr;
   }
   return false;
+}
+
+double mean_of(const std::vector<uint64_t>& values) {
+  double sum = 0;
+  for (const uint64_t value : values) sum += static_cast<double>(value);
+  return values.empty() ? 0 : sum / static_cast<double>(values.size());
 }
 
 uint64_t percentile_99(std::vector<uint64_t> values) {
@@ -293,8 +298,14 @@ size_t choose_layers(const Sides& sides, const ActiveRows& rows, const NarrowTyp
   return best;
 }
 
+uint64_t DenseBytes::of(const BytesRead& folded) const {
+  return static_cast<uint64_t>(std::llround(row_share * static_cast<double>(folded.rows))) + folded.dense +
+         layers;
+}
+
 CalibrationReport compare(const Model& model, const Model& reference, const Network& network,
-                          const std::vector<StoredRequest>& requests, const ProgressFn& progress) {
+                          const DenseBytes& dense, const std::vector<StoredRequest>& requests,
+                          const ProgressFn& progress) {
   Session converted(model);
   Session exact(reference);
   std::vector<LayerErrors> layers;
@@ -309,6 +320,7 @@ CalibrationReport compare(const Model& model, const Model& reference, const Netw
 
   CalibrationReport report;
   std::vector<uint64_t> bytes;
+  std::vector<uint64_t> dense_bytes;
   for (const StoredRequest& stored : requests) {
     Scores before;
     Scores after;
@@ -319,15 +331,18 @@ CalibrationReport compare(const Model& model, const Model& reference, const Netw
     for (size_t i = 0; i < layers.size(); ++i) layers[i].add(converted, exact, normalised[i]);
     report.before.push_back(before.probabilities);
     report.after.push_back(after.probabilities);
-    bytes.push_back(converted.bytes_read());
-    report.bytes_mean += static_cast<double>(bytes.back()) / static_cast<double>(requests.size());
+    bytes.push_back(converted.bytes_read().total());
+    dense_bytes.push_back(dense.of(converted.bytes_read()));
     if (progress && bytes.size() % kProgressRows == 0)
       progress("comparing", bytes.size(), requests.size(), "rows");
   }
   for (const LayerErrors& layer : layers) {
     if (layer.result().magnitude > 0) report.layers.push_back(layer.result());
   }
+  report.bytes_mean = mean_of(bytes);
   report.bytes_p99 = percentile_99(std::move(bytes));
+  report.dense_bytes_mean = mean_of(dense_bytes);
+  report.dense_bytes_p99 = percentile_99(std::move(dense_bytes));
   return report;
 }
 

@@ -10,6 +10,7 @@
 #include "kinglet/formats/progress.h"
 #include "kinglet/model.h"
 #include "kinglet/request.h"
+#include "kinglet/session.h"
 
 #include "first_layer_table.h"
 #include "fold_skeleton.h"
@@ -82,9 +83,17 @@ ActiveRows count_active_rows(const std::vector<StoredRequest>& requests, const F
 /// those of rows and columns counted three times: they lie here and there.
 size_t choose_layers(const Sides& sides, const ActiveRows& rows, const NarrowTypes& types, uint64_t hidden);
 
+/// What a request would read in the plan without folded layers, by what it reads in one that has some.
+struct DenseBytes {
+  double row_share = 1;  // a row's length there
+  uint64_t layers = 0;   // weights of the layers that are folded here
+  uint64_t of(const BytesRead& folded) const;
+};
+
 /// What `model` makes of the requests beside `reference`, the same network in fp32 as fold_dense_f32 folds
 /// it.
 CalibrationReport compare(const Model& model, const Model& reference, const Network& network,
-                          const std::vector<StoredRequest>& requests, const ProgressFn& progress);
+                          const DenseBytes& dense, const std::vector<StoredRequest>& requests,
+                          const ProgressFn& progress);
 
 }  // namespace kinglet::converter

@@ -6,6 +6,7 @@
 #include "kinglet/converter/tensors.h"
 #include "kinglet/converter/vocabulary.h"
 #include "kinglet/formats/error.h"
+#include "kinglet/kernels/kernels.h"
 #include "kinglet/request.h"
 
 #include "calibration.h"
@@ -15,6 +16,7 @@
 #include "layout_builder.h"
 #include "network.h"
 #include "pack.h"
+#include "plan_parts.h"
 #include "self_tests.h"
 #include "token_table.h"
 
@@ -277,11 +279,23 @@ class Chooser {
   Choices choices_;
 };
 
+DenseBytes dense_bytes(const Reference& reference, const Network& network, const Choices& choices) {
+  if (choices.layers == 0) return {};
+  const uint64_t hidden = network.hidden();
+  const uint64_t layer =
+      formats::bytes_of(choices.types.hidden, hidden * round_up(hidden, kernels::kWidePanel));
+  return {static_cast<double>(dense_columns(reference.model)) /
+              static_cast<double>(skeleton_columns(hidden, choices.layers)),
+          choices.layers * layer};
+}
+
 CalibrationReport compare_with(const Reference& reference, formats::ModelFileWriter& writer,
                                const Network& network, const Choices& choices, const ProgressFn& progress) {
   const formats::ModelFileWriter::Image image = writer.image();
   const Model model = Model::from_memory(image.bytes, "the converted model");
-  CalibrationReport report = compare(model, reference.model, network, reference.rows.requests, progress);
+  CalibrationReport report =
+      compare(model, reference.model, network, dense_bytes(reference, network, choices),
+              reference.rows.requests, progress);
   report.frequent_rows = count_of(choices.frequent.values);
   report.token_rows = choices.frequent.tokens.size();
   report.folded_layers = static_cast<uint32_t>(choices.layers);

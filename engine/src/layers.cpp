@@ -85,7 +85,7 @@ void Layers::run_steps(size_t begin, size_t end, size_t lanes) noexcept {
     for (size_t lane = 0; lane < lanes; ++lane) {
       const BoundStep& bound = steps_[lane * count + s];
       if (bound.step->kind == StepKind::flip) {
-        bytes_read_ +=
+        columns_read_ +=
             flips_.run(*bound.step, lane, bound.input, bound.padded_inputs, bound.output, values(lane));
       } else {
         kernels_.activate_f32(bound.input, bound.outputs, bound.epilogue, bound.output);
@@ -115,7 +115,7 @@ void Layers::run_dense(size_t step_number, size_t lanes) noexcept {
       run_dense_floats<float>(kernels_.gemv_f32, step, first, lanes);
       break;
   }
-  bytes_read_ += formats::bytes_of(step.type, first.inputs * first.outputs);
+  dense_read_ += formats::bytes_of(step.type, first.inputs * first.outputs);
 }
 
 void Layers::run_dense_s8(const PlanStep& step, const BoundStep& first, size_t lanes) noexcept {

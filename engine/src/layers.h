@@ -36,8 +36,9 @@ class Layers {
   void run_steps(size_t begin, size_t end, size_t lanes) noexcept;
 
   /// Bytes of weights and columns read since the last reset.
-  uint64_t bytes_read() const noexcept { return bytes_read_; }
-  void reset_bytes() noexcept { bytes_read_ = 0; }
+  uint64_t columns_read() const noexcept { return columns_read_; }  // in bytes
+  uint64_t dense_read() const noexcept { return dense_read_; }
+  void reset_bytes() noexcept { columns_read_ = dense_read_ = 0; }
 
  private:
   /// A step with its vectors' addresses in one lane: what a kernel call takes.
@@ -65,7 +66,8 @@ class Layers {
   Flips flips_;
   size_t lane_floats_ = 0;
   size_t quantised_bytes_ = 0;
-  uint64_t bytes_read_ = 0;
+  uint64_t columns_read_ = 0;
+  uint64_t dense_read_ = 0;
   size_t values_offset_ = 0;
   size_t quantised_offset_ = 0;
   size_t dense_lanes_offset_ = 0;

@@ -179,8 +179,8 @@ Status Session::request(const Row& row, const formats::HistoryFile& history, Req
   return state_->fill_from_row(row, history, communities, request);
 }
 
-uint64_t Session::bytes_read() const noexcept {
-  return state_->first_layer.bytes_read() + state_->layers.bytes_read();
+BytesRead Session::bytes_read() const noexcept {
+  return {state_->first_layer.bytes_read(), state_->layers.columns_read(), state_->layers.dense_read()};
 }
 
 std::span<const float> Session::value(std::string_view name) const noexcept {

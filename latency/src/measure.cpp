@@ -88,7 +88,7 @@ class Service {
     parser_.parse(line, row_);
     const Status status = session_.score(row_, history_, scores_);
     if (status != Status::ok) throw Error(model_.file().path(), "", status_text(status));
-    return session_.bytes_read();
+    return session_.bytes_read().total();
   }
 
   /// A row's fields; valid until the next call of any of these.

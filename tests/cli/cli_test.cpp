@@ -282,6 +282,8 @@ TEST_CASE("convert --json: the calibration's layers, reactions and what loses") 
   CHECK(calibration.at("frequent_rows") > 0);
   CHECK(calibration.at("bytes_mean") > 0);
   CHECK(calibration.at("bytes_p99") >= calibration.at("bytes_mean"));
+  CHECK(calibration.at("dense_bytes_mean") > 0);
+  CHECK(calibration.at("dense_bytes_p99") >= calibration.at("dense_bytes_mean"));
   for (const auto& layer : calibration.at("layers")) {
     CHECK(layer.at("error_rms") <= layer.at("error_largest"));
     const double relative = layer.at("error_rms").get<double>() / layer.at("magnitude_rms").get<double>();

@@ -229,7 +229,7 @@ TEST_CASE("a frequent value reads one row, any other the rows of its encoding, 0
       OneNumber(model, numeric, value).score(session);
       const auto flips = session.value("flips1");
       const auto zeros = static_cast<size_t>(std::count(flips.begin(), flips.end(), 0.0F));
-      return session.bytes_read() - flip_bytes * (flips.size() - zeros);
+      return session.bytes_read().total() - flip_bytes * (flips.size() - zeros);
     };
     const std::vector<FrequentValue> all = frequent_values(model);
     REQUIRE(!all.empty());
@@ -366,6 +366,10 @@ TEST_CASE("the report: layers, probabilities, bytes and flips of every row") {
     CHECK(report.bytes_mean > 0);
     CHECK(report.bytes_mean < fp32.bytes_mean);
     CHECK(static_cast<double>(report.bytes_p99) >= report.bytes_mean);
+    const CalibrationReport dense = fixture.convert(fixture.options(precision, 0));
+    CHECK(report.dense_bytes_mean == doctest::Approx(dense.bytes_mean));
+    CHECK(report.dense_bytes_p99 == dense.bytes_p99);
+    CHECK(dense.dense_bytes_mean == dense.bytes_mean);
     for (const double flips : report.flips) {
       CHECK(flips > 0);
       CHECK(flips <= 33.0 / 2);

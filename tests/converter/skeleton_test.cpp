@@ -298,8 +298,8 @@ TEST_CASE("the dense way is taken by requests with more flips than the limit, an
       REQUIRE(limited.score(request.view(), scores) == Status::ok);
       const size_t count = flips(limited, "flips1");
       CHECK(count == flips(always, "flips1"));
-      const uint64_t without = always.bytes_read() - count * column;
-      CHECK(limited.bytes_read() == without + (count > limit ? dense_bytes : count * column));
+      const uint64_t without = always.bytes_read().total() - count * column;
+      CHECK(limited.bytes_read().total() == without + (count > limit ? dense_bytes : count * column));
       above += count > limit ? 1 : 0;
     }
   }
@@ -334,7 +334,7 @@ TEST_CASE("no request reads more than its rows, the dense layers, and of each fo
       uint64_t weights = one("logits.weights").bytes.size();
       for (uint32_t layer = layers + 2; layer <= 4; ++layer)
         weights += one("hidden" + std::to_string(layer) + ".weights").bytes.size();
-      CHECK(session.bytes_read() <=
+      CHECK(session.bytes_read().total() <=
             flips + weights + features * stride * 2 + request.tokens.size() * 3 * stride);
     }
   }

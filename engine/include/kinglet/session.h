@@ -12,6 +12,14 @@
 
 namespace kinglet {
 
+/// Bytes of a model file that were read.
+struct BytesRead {
+  uint64_t rows = 0;     // of the first layer
+  uint64_t columns = 0;  // of folded layers, or weights of their dense way
+  uint64_t dense = 0;    // weights of all other layers
+  uint64_t total() const noexcept { return rows + columns + dense; }
+};
+
 /// One thread's scratch for one model. All memory is booked at creation; score() allocates nothing, takes no
 /// lock, throws nothing, makes no system call, reads no environment and touches nothing shared but the
 /// model's and the history's constant pages. Not thread-safe: one session a thread. Movable.
@@ -48,8 +56,8 @@ class Session {
   Status request(const Row& row, const formats::HistoryFile& history, Request& request,
                  const Communities* communities = nullptr) noexcept;
 
-  /// Bytes of the model file that the latest score() or prepare() read: rows, columns and weights.
-  uint64_t bytes_read() const noexcept;
+  /// What the latest score() or prepare() read of the model file.
+  BytesRead bytes_read() const noexcept;
 
   /// A vector that the latest score() computed, by its name in the model's plan ("hidden1"): without padding,
   /// valid until the next call; empty where there is none. For calibration and tests.

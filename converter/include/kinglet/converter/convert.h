@@ -75,6 +75,8 @@ struct CalibrationReport {
   std::vector<std::array<float, kTargets>> after;
   double bytes_mean = 0;  // of the model, that a row reads
   uint64_t bytes_p99 = 0;
+  double dense_bytes_mean = 0;  // the same without folded layers, with rows of the same values and tokens
+  uint64_t dense_bytes_p99 = 0;
   uint64_t frequent_rows = 0;  // numeric values with a row of their own
   uint64_t token_rows = 0;     // tokens with a row of their own
   uint32_t folded_layers = 0;
