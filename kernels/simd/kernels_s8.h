@@ -465,13 +465,12 @@ struct KernelsS8 {
       for (size_t v = 0; v < kSums; ++v) s[lane][v] = Set::zero_ints();
     }
     for (size_t i = 0; i < inputs; i += kQuad) {
-      Shorts q[kLanes];
-      for (size_t lane = 0; lane < kLanes; ++lane)
-        q[lane] = Set::quad(static_cast<const int16_t*>(lanes[lane].in) + i);
       const int8_t* weights = panel + i * kWidePanel + part * kQuad;
-      for (size_t v = 0; v < kSums; ++v) {
-        const Shorts w = Set::widen_shorts(weights + v * kShorts);
-        for (size_t lane = 0; lane < kLanes; ++lane) s[lane][v] = Set::add_products(s[lane][v], w, q[lane]);
+      Shorts w[kSums];
+      for (size_t v = 0; v < kSums; ++v) w[v] = Set::widen_shorts(weights + v * kShorts);
+      for (size_t lane = 0; lane < kLanes; ++lane) {
+        const Shorts q = Set::quad(static_cast<const int16_t*>(lanes[lane].in) + i);
+        for (size_t v = 0; v < kSums; ++v) s[lane][v] = Set::add_products(s[lane][v], w[v], q);
       }
     }
     for (size_t lane = 0; lane < kLanes; ++lane) store_pair_sums<kSums>(s[lane], sums[lane] + part);
