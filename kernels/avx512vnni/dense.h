@@ -20,6 +20,10 @@ struct QuadWeights {
   }
 };
 
+/// A lane's sums of all outputs of `kPanels` panels.
+template <size_t kPanels>
+using TileSums = Sums[QuadWeights<kPanels>::kVectors];
+
 /// Dense layers of lanes whose high parts are rare. Weights are taken a part at a time, of as many inputs as
 /// leave them in the first-level cache: for the low parts of all lanes, four by four, then for each lane's
 /// wide quads. Several lanes are bound by arithmetic, so that the next part's weights are fetched meanwhile.
@@ -28,7 +32,7 @@ class Tile {
  public:
   using Weights = QuadWeights<kPanels>;
   static constexpr size_t kVectors = Weights::kVectors;
-  using LaneSums = Sums[kVectors];
+  using LaneSums = TileSums<kPanels>;
 
   [[gnu::always_inline]] void run(const int8_t* panels, size_t inputs, const DenseLane* lanes, size_t count) {
     for (size_t lane = 0; lane < count; ++lane) start(lane, lanes[lane].in);
@@ -55,6 +59,7 @@ class Tile {
     for (size_t v = 0; v < kVectors; ++v) low_[lane][v] = high_[lane][v] = Sums{};
   }
 
+  /// `next`: where the panels would begin were the next part's inputs numbered as this one's.
   [[gnu::always_inline]] void add_lows(const int8_t* panels, size_t inputs, size_t begin, size_t end,
                                        const int8_t* next, size_t count) {
     size_t lane = 0;
@@ -119,9 +124,6 @@ class Tile {
   const WideQuad* wide_[kMostLanes];
 };
 
-template <size_t kPanels>
-using TileSums = Sums[kPanels * kWidePanel / 16];
-
 /// The last step of a lane's `kPanels` panels.
 template <size_t kPanels>
 KINGLET_INLINE void finish_tile(const TileSums<kPanels>& low, const TileSums<kPanels>& high, int high_offset,
@@ -129,7 +131,7 @@ KINGLET_INLINE void finish_tile(const TileSums<kPanels>& low, const TileSums<kPa
                                 const float* bias, const DenseLane& lane) {
   const __m512i negative = _mm512_set1_epi32(static_cast<const Quantised*>(lane.in)->negative);
   alignas(kAlignment) int32_t sums[kPanels * kWidePanel];
-  for (size_t v = 0; v < kPanels * kWidePanel / 16; ++v) {
+  for (size_t v = 0; v < QuadWeights<kPanels>::kVectors; ++v) {
     // The parts may leave 32 bits on the way; what is left of them at the end does not.
     const __m512i offsets = _mm512_set1_epi32(256 * high_offset + kLowOffset);
     const __m512i offset = _mm512_mullo_epi32(_mm512_loadu_si512(weight_sums + begin + 16 * v), offsets);
