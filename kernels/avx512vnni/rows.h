@@ -10,7 +10,6 @@ namespace {
 struct CountedRows {
   static constexpr size_t kLimit = 512;
   static constexpr size_t kTogether = 2 * kQuad;
-  static constexpr int32_t kLargest = (1 << 15) - 1;
   const int8_t* rows[kLimit + kTogether];  // ends with rows to fetch, behind the last ones
   int8_t negative[kLimit];                 // all ones where a row counts less than not at all
   uint8_t low[kLimit];                     // the lower 8 bits of the count
@@ -129,6 +128,8 @@ KINGLET_INLINE void finish_line(const BlockSums::Line& low, const BlockSums::Lin
   _mm512_store_si512(sums + 48, _mm512_shuffle_i32x4(odd_lower, odd_upper, 0xDD));
 }
 
+static_assert(S8::kWideCount == 0x7FFF);
+
 /// Counts of up to 15 bits, in 32-bit sums.
 template <bool kSigned>
 KINGLET_INLINE void add_counted_rows(const int8_t* rows, size_t stride, size_t width, const CountTerm* terms,
@@ -159,18 +160,14 @@ KINGLET_INLINE void add_counted_rows(const int8_t* rows, size_t stride, size_t w
 
 void add_rows_s8(const int8_t* rows, size_t stride, size_t width, const CountTerm* terms, size_t count,
                  size_t ahead, float scale, const float* output_scale, float* sum) {
-  if (S8::width_of(terms, count) == S8::Width::shorts) {
+  const S8::Width sums = S8::width_of(terms, count);
+  if (sums == S8::Width::shorts)
     return S8::add_rows_short(rows, stride, width, terms, count, ahead, scale, output_scale, sum);
-  }
-  int32_t largest = 0;
-  int32_t smallest = 0;
-  for (size_t t = 0; t < count; ++t) {
-    largest = terms[t].count > largest ? terms[t].count : largest;
-    smallest = terms[t].count < smallest ? terms[t].count : smallest;
-  }
-  if (largest > CountedRows::kLargest || smallest < -CountedRows::kLargest)
-    return S8::add_rows(rows, stride, width, terms, count, ahead, scale, output_scale, sum);
-  if (smallest < 0)
+  if (sums == S8::Width::any)
+    return S8::add_rows_long(rows, stride, width, terms, count, scale, output_scale, sum);
+  bool any_negative = false;
+  for (size_t t = 0; t < count; ++t) any_negative |= terms[t].count < 0;
+  if (any_negative)
     return add_counted_rows<true>(rows, stride, width, terms, count, scale, output_scale, sum);
   add_counted_rows<false>(rows, stride, width, terms, count, scale, output_scale, sum);
 }
