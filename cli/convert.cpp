@@ -147,6 +147,10 @@ void add_convert(Verb program) {
               "Hidden layers to fold into the first, 0 to 3 [what costs the rows least]")
       .range(0, 3)
       .needs(rows);
+  verb.option("--scattered-cost", options.scattered_cost,
+              "What a byte of rows costs beside one of dense layers where that is chosen: less where a CPU "
+              "reads both alike [3]")
+      .needs(rows);
   verb.flag("--strict", options.strict, "Refuse tensors that the network does not use");
   verb.flag("--json", arguments->json, "Report as JSON");
   verb.action([arguments] { run(*arguments); });

@@ -18,11 +18,6 @@ namespace {
 
 constexpr uint64_t kProgressRows = 64;
 
-/// What a byte of rows and columns costs beside one of dense weights where layers to fold are chosen
-/// (kGatherCost is for columns alone): rows come here and there from tables that no cache holds, at 25 to 35
-/// GB/s, where weights stream from the third level at 90 (Zen 4).
-constexpr double kScatteredCost = 3;
-
 /// XXH3-128 of texts one after the other.
 class RunningChecksum {
  public:
@@ -268,7 +263,8 @@ ActiveRows count_active_rows(const std::vector<StoredRequest>& requests, const F
           total.means / count};
 }
 
-size_t choose_layers(const Sides& sides, const ActiveRows& rows, const NarrowTypes& types, uint64_t hidden) {
+size_t choose_layers(const Sides& sides, const ActiveRows& rows, const NarrowTypes& types, uint64_t hidden,
+                     double scattered_cost) {
   const auto width = static_cast<double>(hidden);
   const auto bytes_of = [](fbs::ElementType type) {
     return static_cast<double>(formats::element_bits(type)) / 8;
@@ -284,14 +280,14 @@ size_t choose_layers(const Sides& sides, const ActiveRows& rows, const NarrowTyp
                         rows.features * features + rows.means * mean) *
                        width;
   size_t best = 0;
-  double fewest = kScatteredCost * 2 * block + 3 * dense * width * width;
+  double fewest = scattered_cost * 2 * block + 3 * dense * width * width;
   for (size_t layers = 1; layers <= kFoldable; ++layers) {
     const double blocks = static_cast<double>(layers + 1) + (layers < 2 ? 1 : 0);
     double gathered = blocks * block;
     for (size_t layer = 0; layer < layers; ++layer)
       gathered += sides.flips[layer] * static_cast<double>(layers - layer) * width * columns;
     const double bytes =
-        kScatteredCost * gathered + static_cast<double>(kFoldable - layers) * dense * width * width;
+        scattered_cost * gathered + static_cast<double>(kFoldable - layers) * dense * width * width;
     if (bytes < fewest) best = layers;
     fewest = std::min(fewest, bytes);
   }

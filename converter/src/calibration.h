@@ -80,8 +80,9 @@ ActiveRows count_active_rows(const std::vector<StoredRequest>& requests, const F
                              std::span<const uint16_t> codes, const TextShape& text, size_t encoded_values);
 
 /// How many layers to fold, so that a request reads the fewest bytes of rows, columns and dense weights,
-/// those of rows and columns counted three times: they lie here and there.
-size_t choose_layers(const Sides& sides, const ActiveRows& rows, const NarrowTypes& types, uint64_t hidden);
+/// those of rows and columns counted `scattered_cost` times.
+size_t choose_layers(const Sides& sides, const ActiveRows& rows, const NarrowTypes& types, uint64_t hidden,
+                     double scattered_cost);
 
 /// What a request would read in the plan without folded layers, by what it reads in one that has some.
 struct DenseBytes {

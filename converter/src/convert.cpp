@@ -1,6 +1,7 @@
 #include "kinglet/converter/convert.h"
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include "kinglet/converter/tensors.h"
@@ -249,8 +250,8 @@ class Chooser {
   void choose_folded(const ProgressFn& progress) {
     choices_.sides = find_sides(reference_.model, requests_, progress);
     const uint64_t hidden = sources_.network.hidden();
-    choices_.layers = options_.folded_layers.value_or(
-        choose_layers(choices_.sides, count_active(choices_.frequent), choices_.types, hidden));
+    choices_.layers = options_.folded_layers.value_or(choose_layers(
+        choices_.sides, count_active(choices_.frequent), choices_.types, hidden, options_.scattered_cost));
     if (choices_.layers > 0) choices_.frequent = find_frequent(skeleton_columns(hidden, choices_.layers));
   }
 
@@ -311,6 +312,8 @@ void check_options(const ConvertOptions& options) {
     throw Error("--calibrate", "", "needs the history that the rows are scored by (--history)");
   if (!calibration.rows.empty() && calibration.maximum_rows == 0)
     throw Error("--calibrate-rows", "", "expected at least one row");
+  if (!(options.scattered_cost > 0) || !std::isfinite(options.scattered_cost))
+    throw Error("--scattered-cost", "", "expected a number above 0");
   if (!options.folded_layers) return;
   if (*options.folded_layers > kFoldable)
     throw Error("--fold", "", "expected 0 to " + std::to_string(kFoldable) + " layers");

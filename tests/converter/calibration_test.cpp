@@ -388,6 +388,10 @@ TEST_CASE("what is folded is chosen where nothing is said, and fewer rows are ta
   const std::string text = fixture.model().file().header().provenance()->options()->str();
   CHECK(contains(text, "calibrate-rows=7 frequent-bytes=65536 token-bytes=67108864 fold=" +
                            std::to_string(report.folded_layers)));
+  options.scattered_cost = 1e-3;
+  CHECK(fixture.convert(options).folded_layers == 3);  // no dense weights but the output's
+  options.scattered_cost = 1e3;
+  CHECK(fixture.convert(options).folded_layers == 0);  // the shortest rows
 }
 
 TEST_CASE("the provenance tells calibration rows and history from others") {
@@ -451,6 +455,11 @@ TEST_CASE("calibrations that cannot be made are refused by name, and leave no fi
   };
   CHECK(contains(refused([](ConvertOptions& o) { o.calibration = {}; }), "--fold: needs calibration rows"));
   CHECK(contains(refused([](ConvertOptions& o) { o.folded_layers = 4; }), "--fold: expected 0 to 3 layers"));
+  for (const double cost :
+       {0.0, -1.0, std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()}) {
+    CHECK(contains(refused([&](ConvertOptions& o) { o.scattered_cost = cost; }),
+                   "--scattered-cost: expected a number above 0"));
+  }
   CHECK(contains(refused([](ConvertOptions& o) { o.calibration.history.clear(); }),
                  "--calibrate: needs the history"));
   CHECK(contains(refused([](ConvertOptions& o) { o.calibration.maximum_rows = 0; }),

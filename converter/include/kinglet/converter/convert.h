@@ -55,6 +55,9 @@ struct ConvertOptions {
   /// Hidden layers to fold into the first (docs/numerics.md, "The sign skeleton"), 0 to 3; needs calibration
   /// rows. Default: what costs them least, by the bytes they read; 0 without them.
   std::optional<uint32_t> folded_layers;
+  /// What a byte of rows and columns costs beside one of dense weights in that choice: they come here and
+  /// there, at 25 to 35 GB/s, where weights stream at 90 (Zen 4). 1 where a core reads both alike.
+  double scattered_cost = 3;
   /// Refuse a checkpoint that holds tensors the network does not use.
   bool strict = false;
 };
