@@ -57,8 +57,9 @@ KINGLET_INLINE void bundle_tile(const int8_t* panels, size_t rows, size_t width,
   }
 }
 
-void add_bundles_s8(const int8_t* bundles, size_t rows, size_t width, const uint32_t* active,
-                    const int16_t* counts, size_t count, float scale, const float* output_scale, float* sum) {
+inline void add_bundles_s8(const int8_t* bundles, size_t rows, size_t width, const uint32_t* active,
+                           const int16_t* counts, size_t count, float scale, const float* output_scale,
+                           float* sum) {
   constexpr size_t kPanels = kByteLane / kWidePanel;
   BundleCounts bytes;
   find_bundle_counts(counts, count * rows, bytes);

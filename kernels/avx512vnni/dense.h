@@ -65,15 +65,18 @@ class Tile {
     size_t lane = 0;
     if constexpr (kGroup > 1) {
       const size_t groups = count / kGroup;
-      const size_t share = groups >= kVectors ? 1 : groups > 1 ? kVectors / 2 : 0;
+      // Of each quad of the next part the first groups fetch a vector, or two groups half of them; one alone
+      // waits for memory as it is.
+      constexpr size_t kHalf = kVectors / 2;
+      const size_t share = groups >= kVectors ? 1 : groups > 1 ? kHalf : kVectors;
       for (size_t group = 0; group < groups; ++group, lane += kGroup) {
         const size_t fetched = group * share;
-        if (share == 0 || fetched >= kVectors) {
+        if (groups == 1 || fetched >= kVectors) {
           add_low<kGroup, 0>(panels, inputs, begin, end, lane, next, 0);
-        } else if (share == 1) {
+        } else if (share == kHalf) {
+          add_low<kGroup, kHalf>(panels, inputs, begin, end, lane, next, fetched);
+        } else if constexpr (kHalf > 1) {
           add_low<kGroup, 1>(panels, inputs, begin, end, lane, next, fetched);
-        } else {
-          add_low<kGroup, kVectors / 2>(panels, inputs, begin, end, lane, next, fetched);
         }
       }
     }
@@ -211,8 +214,8 @@ KINGLET_INLINE void gemv_lanes(const int8_t* panels, size_t inputs, size_t begin
   if (count == 1) gemv_tile<kPanels, 1>(panels, inputs, begin, output_scale, weight_sums, bias, lanes, 1);
 }
 
-void gemv(const int8_t* panels, size_t inputs, size_t outputs, const float* output_scale,
-          const int32_t* weight_sums, const float* bias, const DenseLane* lanes, size_t count) {
+inline void gemv(const int8_t* panels, size_t inputs, size_t outputs, const float* output_scale,
+                 const int32_t* weight_sums, const float* bias, const DenseLane* lanes, size_t count) {
   if (count == 0) return;
   size_t begin = 0;
   // One lane is bound by memory, which four panels' streams use better than two; several by arithmetic.

@@ -9,8 +9,8 @@ namespace {
 // [0, 255]; the 128 is taken off with the sum of the output's weights. Where high parts are rare, quads of
 // inputs that have some are listed: with their positive ones, and with minus their negative ones, for which
 // weights are inverted, as -h * w = h * ~w + h. Else all are kept, 64 added to each.
-constexpr int kLowOffset = 128;
-constexpr int kHighOffset = 64;
+inline constexpr int kLowOffset = 128;
+inline constexpr int kHighOffset = 64;
 
 /// A quad of inputs with high parts of one sign.
 struct WideQuad {
@@ -52,7 +52,7 @@ KINGLET_INLINE size_t list_wide(__m512i positive, __m512i negative, size_t first
   return static_cast<size_t>(__builtin_popcount(mask));
 }
 
-float quantize(const float* in, size_t width, float limit, size_t wide_share, void* quantised) {
+inline float quantize(const float* in, size_t width, float limit, size_t wide_share, void* quantised) {
   auto* const bytes = static_cast<uint8_t*>(quantised);
   auto* const low = bytes + Quantised::kLowAt;
   auto* const behind = low + (width + kAlignment - 1) / kAlignment * kAlignment;

@@ -158,8 +158,8 @@ KINGLET_INLINE void add_counted_rows(const int8_t* rows, size_t stride, size_t w
   }
 }
 
-void add_rows_s8(const int8_t* rows, size_t stride, size_t width, const CountTerm* terms, size_t count,
-                 size_t ahead, float scale, const float* output_scale, float* sum) {
+inline void add_rows_s8(const int8_t* rows, size_t stride, size_t width, const CountTerm* terms, size_t count,
+                        size_t ahead, float scale, const float* output_scale, float* sum) {
   const S8::Width sums = S8::width_of(terms, count);
   if (sums == S8::Width::shorts)
     return S8::add_rows_short(rows, stride, width, terms, count, ahead, scale, output_scale, sum);

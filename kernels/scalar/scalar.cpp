@@ -116,12 +116,16 @@ void gemv(const Element* panels, size_t panel, size_t inputs, size_t outputs, co
 /// L of the contract; `largest` is not too small.
 float fitting_limit(const float* in, size_t width, float largest, float limit, size_t wide_share) {
   if (wide_share == 0) return limit;
-  float parts = 64;
-  for (float power = 32; parts > 1; parts -= power / 4) {
-    if (parts == power) power /= 2;
+  const auto fits = [&](float parts) {
     size_t wide = 0;
     for (size_t i = 0; i < width; ++i) wide += std::fabs(in[i]) > largest / parts ? 1 : 0;
-    if (wide <= width / wide_share) break;
+    return wide <= width / wide_share;
+  };
+  float parts = 64;
+  float power = 32;
+  while (parts > 1 && !fits(parts)) {
+    if (parts == power) power /= 2;
+    parts -= power / 4;
   }
   return 127 * parts < limit ? 127 * parts : limit;
 }
