@@ -307,13 +307,19 @@ void add_rows(benchmark::State& state, const Active& active, const Add& add) {
       });
 }
 
-std::vector<std::vector<RowTerm>> active_terms() {
-  std::vector<std::vector<RowTerm>> terms;
-  for (const auto& rows : active_rows()) {
+/// What `make` makes of each row, tweet by tweet.
+template <typename Make>
+auto terms_of(const Active& active, const Make& make) {
+  std::vector<std::vector<decltype(make(uint32_t{}))>> terms;
+  for (const auto& rows : active) {
     terms.emplace_back();
-    for (const uint32_t row : rows) terms.back().push_back({row, 1.0F});
+    for (const uint32_t row : rows) terms.back().push_back(make(row));
   }
   return terms;
+}
+
+auto terms_of_rows() {
+  return terms_of(active_rows(), [](uint32_t row) { return RowTerm{row, 1.0F}; });
 }
 
 template <typename T>
@@ -322,7 +328,7 @@ using AddRows = void(const T* rows, size_t stride, size_t width, const RowTerm* 
 
 template <typename T>
 void add_float_rows(benchmark::State& state, AddRows<T>* kernel) {
-  const auto terms = active_terms();
+  const auto terms = terms_of_rows();
   add_rows<T>(state, active_rows(), [&](const T* rows, size_t tweet, const float*, float* sum) {
     kernel(rows, kStride, kStride, terms[tweet].data(), terms[tweet].size(), 0.2F, sum);
   });
@@ -341,7 +347,7 @@ void add_rows_f16(benchmark::State& state, const KernelTable* table) {
 }
 
 void add_rows_s16(benchmark::State& state, const KernelTable* table) {
-  const auto terms = active_terms();
+  const auto terms = terms_of_rows();
   add_rows<int16_t>(state, active_rows(),
                     [&](const int16_t* rows, size_t tweet, const float* scale, float* sum) {
                       table->add_rows_s16(rows, kStride, kStride, terms[tweet].data(), terms[tweet].size(),
@@ -358,14 +364,10 @@ using AddCountedRows = void(const T* rows, size_t stride, size_t width, const Co
 void add_columns_s8(benchmark::State& state, const KernelTable* table) {
   constexpr uint32_t kFlipUnits = 1'023;
   const Active active = spread_rows(kActiveColumns, kColumns);
-  std::vector<std::vector<CountTerm>> terms;
-  for (const auto& columns : active) {
-    terms.emplace_back();
-    for (const uint32_t column : columns) {
-      const uint32_t even = 1 + column * 7'919 % kFlipUnits;
-      terms.back().push_back({column, static_cast<int32_t>(1 + even * even / kFlipUnits)});
-    }
-  }
+  const auto terms = terms_of(active, [](uint32_t column) {
+    const uint32_t even = 1 + column * 7'919 % kFlipUnits;
+    return CountTerm{column, static_cast<int32_t>(1 + even * even / kFlipUnits)};
+  });
   add_rows<int8_t, kColumnOutputs, kColumns>(
       state, active, [&](const int8_t* rows, size_t tweet, const float* scale, float* sum) {
         table->add_rows_s8(rows, kColumnOutputs, kColumnOutputs, terms[tweet].data(), terms[tweet].size(), 0,
@@ -377,11 +379,7 @@ void add_columns_s8(benchmark::State& state, const KernelTable* table) {
 template <typename T, size_t kElements>
 void add_counted_rows(benchmark::State& state, AddCountedRows<T>* kernel) {
   constexpr size_t kDepths = 20;
-  std::vector<std::vector<CountTerm>> tweets;
-  for (const auto& rows : active_rows()) {
-    tweets.emplace_back();
-    for (const uint32_t row : rows) tweets.back().push_back({row, 1});
-  }
+  const auto tweets = terms_of(active_rows(), [](uint32_t row) { return CountTerm{row, 1}; });
   add_rows<T, kElements>(state, active_rows(),
                          [&](const T* rows, size_t tweet, const float* scale, float* sum) {
                            const std::vector<CountTerm>& terms = tweets[tweet];

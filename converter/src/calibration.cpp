@@ -295,8 +295,8 @@ size_t choose_layers(const Sides& sides, const ActiveRows& rows, const NarrowTyp
 }
 
 uint64_t DenseBytes::of(const BytesRead& folded) const {
-  return static_cast<uint64_t>(std::llround(row_share * static_cast<double>(folded.rows))) + folded.dense +
-         layers;
+  return folded.vectors + static_cast<uint64_t>(std::llround(row_share * static_cast<double>(folded.rows))) +
+         folded.dense + layers;
 }
 
 CalibrationReport compare(const Model& model, const Model& reference, const Network& network,

@@ -98,7 +98,7 @@ void FirstLayer::add_sketch(std::span<const uint32_t> tokens, float* sum) noexce
 void FirstLayer::add_token_mean(std::span<const uint32_t> tokens, float* sum) noexcept {
   const features::TokenVectorTable& vectors = layout_.token_vectors;
   const size_t known = features::token_mean(vectors, tokens, mean_sums_, mean_);
-  bytes_read_ += known * vectors.dimensions * sizeof(float);
+  vectors_read_ += known * vectors.dimensions * sizeof(float);
   size_t count = 0;
   for (uint32_t d = 0; d < vectors.dimensions; ++d) {
     if (mean_[d] != 0) text_terms_[count++] = {layout_.mean_rows.row + d, mean_[d]};
@@ -133,7 +133,7 @@ void FirstLayer::add_counted_rows(uint32_t table, std::span<const kernels::Count
 
 void FirstLayer::add_counts(uint32_t table, std::span<const kernels::CountTerm> counts, size_t ahead,
                             float scale, float* sum) noexcept {
-  bytes_read_ += kinglet::add_counts(kernels_, plan_.tables[table], plan_.stride, counts, ahead, scale, sum);
+  rows_read_ += kinglet::add_counts(kernels_, plan_.tables[table], plan_.stride, counts, ahead, scale, sum);
 }
 
 int32_t FirstLayer::units_of(float weight, float units) noexcept {
@@ -149,7 +149,7 @@ void FirstLayer::add_bundles(uint32_t table, std::span<const kernels::RowTerm> t
     bundle_counts_[t] = static_cast<int16_t>(units_of(terms[t].weight, kEncodedUnits));
   kernels_.add_bundles_s8(static_cast<const int8_t*>(rows.rows), rows.bundle, plan_.stride, bundles_,
                           bundle_counts_, count, 1 / kEncodedUnits, rows.scale, sum);
-  bytes_read_ += formats::bytes_of(rows.type, terms.size() * plan_.stride);
+  rows_read_ += formats::bytes_of(rows.type, terms.size() * plan_.stride);
 }
 
 void FirstLayer::add_in_units(uint32_t table, std::span<const kernels::RowTerm> terms, float units,
@@ -160,7 +160,7 @@ void FirstLayer::add_in_units(uint32_t table, std::span<const kernels::RowTerm> 
 
 void FirstLayer::add(uint32_t table, std::span<const kernels::RowTerm> terms, float scale,
                      float* sum) noexcept {
-  bytes_read_ += add_terms(kernels_, plan_.tables[table], plan_.stride, terms, scale, sum);
+  rows_read_ += add_terms(kernels_, plan_.tables[table], plan_.stride, terms, scale, sum);
 }
 
 void FirstLayer::add_features(const Request& request, fbs::Scope scope, float* sum) noexcept {

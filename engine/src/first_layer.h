@@ -32,8 +32,9 @@ class FirstLayer {
   void run(const Request& request, float* sum) noexcept;
 
   /// Bytes of the model's tables read since the last reset.
-  uint64_t bytes_read() const noexcept { return bytes_read_; }
-  void reset_bytes() noexcept { bytes_read_ = 0; }
+  uint64_t vectors_read() const noexcept { return vectors_read_; }  // in bytes
+  uint64_t rows_read() const noexcept { return rows_read_; }
+  void reset_bytes() noexcept { vectors_read_ = rows_read_ = 0; }
 
  private:
   /// Tokens whose own rows are added in one call.
@@ -63,7 +64,8 @@ class FirstLayer {
   const Plan& plan_;
   const kernels::KernelTable& kernels_;
   Sketch sketch_;
-  uint64_t bytes_read_ = 0;
+  uint64_t vectors_read_ = 0;
+  uint64_t rows_read_ = 0;
   size_t table_terms_ = 0;  // capacity of each table's terms
   size_t token_terms_offset_ = 0;
   size_t text_terms_offset_ = 0;

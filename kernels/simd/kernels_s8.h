@@ -452,9 +452,10 @@ struct KernelsS8 {
     }
   }
 
-  /// Lanes that share a vector of weights made 16-bit, and how many sums each has then.
+  /// Lanes that share a vector of weights made 16-bit, and how many sums each has then: 16 registers' worth
+  /// of them where there are 32.
   static constexpr size_t kSharingLanes = 4;
-  static constexpr size_t kSharedSums = kPartSums < 4 ? kPartSums : sizeof(Shorts) < 64 ? 2 : 4;
+  static constexpr size_t kSharedSums = sizeof(Shorts) < 64 ? 2 : 4;
 
   /// A part of one panel for `kLanes` lanes.
   template <size_t kLanes, size_t kSums>

@@ -172,6 +172,11 @@ TEST_CASE("calibration and folded layers take a mean as they take a sketch") {
   CHECK(report.calibration->frequent_rows > 0);
   CHECK(report.calibration->token_rows == 0);
   CHECK(largest_error(fixture) <= 1e-5);
+  // The vectors' bytes are the same without folded layers, those of rows fewer.
+  fixture.options.folded_layers = 0;
+  const ConvertReport dense = fixture.convert();
+  REQUIRE(dense.calibration);
+  CHECK(report.calibration->dense_bytes_mean == doctest::Approx(dense.calibration->bytes_mean));
   fixture.options.folded_layers = std::nullopt;
   fixture.options.precision = Precision::int8;
   fixture.convert();

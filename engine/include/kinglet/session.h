@@ -14,10 +14,11 @@ namespace kinglet {
 
 /// Bytes of a model file that were read.
 struct BytesRead {
+  uint64_t vectors = 0;  // of tokens, where the network reads their mean
   uint64_t rows = 0;     // of the first layer
   uint64_t columns = 0;  // of folded layers, or weights of their dense way
   uint64_t dense = 0;    // weights of all other layers
-  uint64_t total() const noexcept { return rows + columns + dense; }
+  uint64_t total() const noexcept { return vectors + rows + columns + dense; }
 };
 
 /// One thread's scratch for one model. All memory is booked at creation; score() allocates nothing, takes no
