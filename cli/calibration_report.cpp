@@ -83,10 +83,6 @@ ordered_json reactions_json(const CalibrationMetrics& metrics) {
   return json;
 }
 
-bool knows_flips(const CalibrationReport& report) {
-  return std::any_of(report.flips.begin(), report.flips.end(), [](double flips) { return flips != 0; });
-}
-
 double relative(const converter::LayerError& layer) {
   return layer.magnitude == 0 ? 0 : layer.rms / layer.magnitude;
 }
@@ -102,9 +98,10 @@ void print_reads(const CalibrationReport& report) {
   fmt::print("  rows of frequent values   {}\n", report.frequent_rows);
   fmt::print("  rows of frequent tokens   {}\n", report.token_rows);
   fmt::print("  folded hidden layers      {}\n", report.folded_layers);
-  if (!knows_flips(report)) return;
-  fmt::print("  units off their usual side, a row: {:.1f}, {:.1f}, {:.1f} of hidden layers 1, 2, 3\n",
-             report.flips[0], report.flips[1], report.flips[2]);
+  if (!report.flips) return;
+  const auto& [layer1, layer2, layer3] = *report.flips;
+  fmt::print("  units off their usual side, a row: {:.1f}, {:.1f}, {:.1f} of hidden layers 1, 2, 3\n", layer1,
+             layer2, layer3);
 }
 
 void print_layers(const CalibrationReport& report) {
@@ -172,7 +169,7 @@ ordered_json calibration_json(const CalibrationReport& report,
                        {"frequent_rows", report.frequent_rows},
                        {"token_rows", report.token_rows},
                        {"folded_layers", report.folded_layers}};
-  if (knows_flips(report)) json["flips"] = report.flips;
+  if (report.flips) json["flips"] = *report.flips;
   ordered_json& layers = json["layers"] = ordered_json::array();
   for (const converter::LayerError& layer : report.layers) {
     layers.push_back({{"name", layer.name},

@@ -20,7 +20,7 @@ struct Arguments {
   train::TrainOptions options;
   std::string preset = "paper";
   std::optional<uint32_t> hidden, depth, width, batch, epochs, valid_epochs, threads;
-  std::optional<double> rate, weight_decay, output_scale;
+  std::optional<double> rate, weight_decay, output_scale, flip_penalty;
   std::optional<uint64_t> holdout_every, seed;
   std::optional<std::string> schedule;
   std::optional<bool> base_rate_bias;
@@ -62,6 +62,7 @@ Settings settings_of(const Arguments& arguments) {
   take(arguments.rate, settings.rate);
   take(arguments.weight_decay, settings.weight_decay);
   take(arguments.output_scale, settings.output_scale);
+  take(arguments.flip_penalty, settings.flip_penalty);
   take(arguments.holdout_every, settings.holdout_every);
   take(arguments.seed, settings.seed);
   take(arguments.base_rate_bias, settings.base_rate_bias);
@@ -131,6 +132,8 @@ void add_settings(Verb verb, Arguments& arguments) {
   verb.flag_or_not("base-rate-bias", arguments.base_rate_bias,
                    "Start output biases at the reactions' log-odds");
   verb.option("--output-scale", arguments.output_scale, "Factor on the output layer's initial weights");
+  verb.option("--flip-penalty", arguments.flip_penalty,
+              "Keep hidden units above 0, so that folded layers read less; try 0.01");
 }
 
 }  // namespace

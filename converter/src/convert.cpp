@@ -300,7 +300,7 @@ CalibrationReport compare_with(const Reference& reference, formats::ModelFileWri
   report.frequent_rows = count_of(choices.frequent.values);
   report.token_rows = choices.frequent.tokens.size();
   report.folded_layers = static_cast<uint32_t>(choices.layers);
-  report.flips = choices.sides.flips;
+  if (!choices.sides.usual[0].empty()) report.flips = choices.sides.flips;
   return report;
 }
 

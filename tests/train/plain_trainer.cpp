@@ -104,6 +104,14 @@ Values norm_backward(const std::string& name, const PlainTensors& state, const N
   return dz;
 }
 
+/// The gradient of `strength` x mean over rows and units of max(-z, 0) / deviation.
+void penalise_flips(const Norm& kept, double strength, size_t rows, Values& dz) {
+  const size_t size = kept.mean.size();
+  for (size_t i = 0; i < dz.size(); ++i) {
+    if (kept.a[i] < 0) dz[i] -= strength * kept.inverse[i % size] / static_cast<double>(rows * size);
+  }
+}
+
 Values with_embeddings(const PlainTensors& state, const PlainBatch& batch) {
   const size_t width = batch.inputs + 3 * kEmbedding;
   const std::string names[3] = {"language.weight", "hour.weight", "day.weight"};
@@ -172,7 +180,7 @@ void embedding_backward(const PlainBatch& batch, const Values& dx, PlainStep& st
 
 }  // namespace
 
-PlainStep plain_gradients(PlainTensors& state, const PlainBatch& batch) {
+PlainStep plain_gradients(PlainTensors& state, const PlainBatch& batch, double flip_penalty) {
   const size_t rows = batch.rows;
   const Values x = with_embeddings(state, batch);
   const Values p = linear(state, "projection", x, rows);
@@ -191,10 +199,13 @@ PlainStep plain_gradients(PlainTensors& state, const PlainBatch& batch) {
   PlainTensors& g = step.gradients;
   const Values dx4 = linear_backward(state, "l_output", x4, logits, rows, g);
   const Values dz4 = norm_backward("bn4", state, n4, dx4, rows, g);
-  const Values dz3 = norm_backward("bn3", state, n3, linear_backward(state, "l4", x3, dz4, rows, g), rows, g);
-  const Values dz2 = norm_backward("bn2", state, n2, linear_backward(state, "l3", x2, dz3, rows, g), rows, g);
+  Values dz3 = norm_backward("bn3", state, n3, linear_backward(state, "l4", x3, dz4, rows, g), rows, g);
+  penalise_flips(n3, flip_penalty, rows, dz3);
+  Values dz2 = norm_backward("bn2", state, n2, linear_backward(state, "l3", x2, dz3, rows, g), rows, g);
+  penalise_flips(n2, flip_penalty, rows, dz2);
   const Values dx1 = sum(dz4, linear_backward(state, "l2", x1, dz2, rows, g));
-  const Values dz1 = norm_backward("bn1", state, n1, dx1, rows, g);
+  Values dz1 = norm_backward("bn1", state, n1, dx1, rows, g);
+  penalise_flips(n1, flip_penalty, rows, dz1);
   const Values dx = sum(linear_backward(state, "l1", x, dz1, rows, g),
                         linear_backward(state, "projection", x, sum(dz2, dz3), rows, g));
   embedding_backward(batch, dx, step, state);

@@ -26,8 +26,8 @@ struct PlainStep {
 };
 
 /// Loss and gradients of spec section 6 in plain loops of doubles; moves the running statistics in `state`.
-/// Shares nothing with the trainer.
-PlainStep plain_gradients(PlainTensors& state, const PlainBatch& batch);
+/// Shares nothing with the trainer. `flip_penalty` as in Settings; the loss is without it.
+PlainStep plain_gradients(PlainTensors& state, const PlainBatch& batch, double flip_penalty = 0);
 
 /// The logits with running statistics.
 std::vector<double> plain_logits(const PlainTensors& state, size_t hidden, const PlainBatch& batch);

@@ -8,6 +8,8 @@
 #include "kinglet/converter/convert.h"
 #include "kinglet/converter/tensors.h"
 #include "kinglet/converter/vocabulary.h"
+#include "kinglet/formats/history_file.h"
+#include "kinglet/formats/row_reader.h"
 #include "kinglet/history/builder.h"
 #include "kinglet/kinglet.h"
 #include "kinglet/train/train.h"
@@ -85,6 +87,28 @@ void write_rows(const std::filesystem::path& path, size_t rows, const std::strin
     text += labels + "\n";
   }
   test::write_file(path, text);
+}
+
+/// Of the second and third hidden layers' units and the training's rows.
+double share_below_zero(const std::filesystem::path& folder, const TrainOptions& options) {
+  const Model model = Model::open(folder / "model.kinglet");
+  const formats::HistoryFile history(folder / "history.kinglet");
+  Session session(model);
+  formats::RowReader reader(options.train);
+  Row row;
+  Scores scores;
+  size_t units = 0;
+  size_t below = 0;
+  while (reader.next(row)) {
+    REQUIRE(session.score(row, history, scores) == Status::ok);
+    for (const char* layer : {"hidden2", "hidden3"}) {
+      for (const float value : session.value(layer)) {
+        ++units;
+        below += value < 0 ? 1 : 0;
+      }
+    }
+  }
+  return static_cast<double>(below) / static_cast<double>(units);
 }
 
 const std::string kNoLabels = "\x01\x01\x01";
@@ -382,6 +406,24 @@ TEST_CASE("the base rates' log-odds as output biases") {
         doctest::Approx(std::log(rate / (1 - rate))).epsilon(1e-6));
   const std::vector<float> output = weights(folder / "out", "l_output.weight");
   CHECK(std::all_of(output.begin(), output.end(), [](float value) { return value == 0; }));
+}
+
+TEST_CASE("a flip penalty leaves fewer hidden units below 0") {
+  const TempDir folder;
+  write_training_data(folder.path());
+  TrainOptions options = small_training(folder.path(), "free");
+  options.settings.epochs = 8;
+  options.settings.rate = 1e-2;
+  train::train(options);
+  options.output = folder / "pushed";
+  options.settings.flip_penalty = 1e-3;
+  const train::TrainReport report = train::train(options);
+  const double free = share_below_zero(folder / "free", options);
+  const double pushed = share_below_zero(folder / "pushed", options);
+  MESSAGE("below 0: " << free << ", with a penalty " << pushed);
+  CHECK(free > 0.1);
+  CHECK(pushed < 0.5 * free);
+  CHECK(report.passes.back().loss < report.passes.front().loss);  // of the labels alone
 }
 
 TEST_CASE("rows and codebooks that nothing can be learned from") {

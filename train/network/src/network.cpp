@@ -38,8 +38,9 @@ size_t largest_gradient(const ParameterLayout& layout) {
 
 }  // namespace
 
-Network::Network(const NetworkShape& shape, size_t maximum_rows)
-    : layout_(shape),
+Network::Network(const NetworkShape& shape, size_t maximum_rows, double flip_penalty)
+    : flip_penalty_(flip_penalty),
+      layout_(shape),
       parameters_(layout_.total()),
       statistics_(layout_),
       sketch_(layout_),
@@ -174,7 +175,11 @@ void Network::norm_backward(size_t i, Buffer<float>& gradient, size_t rows, Grad
   float* bias = gradient_.data();
   float* scale = bias + padded;
   float* shift = scale + padded;
-  train::norm_backward(norm(i), layers_[i].activated.data(), gradient.data(), {bias, scale, shift}, rows);
+  // The last layer is never folded: its units' sides cost nothing.
+  const double penalty =
+      i + 1 < kNorms ? flip_penalty_ / static_cast<double>(rows * layout_.shape().hidden) : 0;
+  train::norm_backward(norm(i), layers_[i].activated.data(), gradient.data(), {bias, scale, shift}, rows,
+                       penalty);
   if (i > 0) sink.take(layout_.offset(slot(Slot::bias2, i - 1)), bias, padded);
   sink.take(layout_.offset(slot(Slot::scale1, i)), scale, padded);
   sink.take(layout_.offset(slot(Slot::shift1, i)), shift, padded);

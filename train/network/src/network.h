@@ -17,11 +17,11 @@
 namespace kinglet::train {
 
 /// The network of spec section 6 with its gradient, fp32, for batches of up to `maximum_rows` rows. All
-/// memory is booked by the constructor. One thread at a time; works on oneDNN's threads. The same batch,
-/// parameters and number of threads give the same bits.
+/// memory is booked by the constructor. `flip_penalty` as in Settings. One thread at a time; works on
+/// oneDNN's threads. The same batch, parameters and number of threads give the same bits.
 class Network {
  public:
-  Network(const NetworkShape& shape, size_t maximum_rows);
+  Network(const NetworkShape& shape, size_t maximum_rows, double flip_penalty = 0);
   Network(const Network&) = delete;
   Network& operator=(const Network&) = delete;
 
@@ -65,6 +65,7 @@ class Network {
   void embedding_backward(const Batch& batch, GradientSink& sink);
   void hand_over(Slot s, size_t size, GradientSink& sink);
 
+  double flip_penalty_;
   ParameterLayout layout_;
   Buffer<float> parameters_;
   NormStatistics statistics_;

@@ -77,6 +77,17 @@ KINGLET_CLONES void pass_back(float* __restrict gradient, const float* __restric
   }
 }
 
+/// Adds the penalty's gradient to those of rows below 0.
+KINGLET_CLONES void push_up(float* __restrict gradient, const float* __restrict activated,
+                            const float* __restrict push, double* __restrict bias_sums,
+                            size_t size) noexcept {
+  for (size_t j = 0; j < size; ++j) {
+    const float g = activated[j] < 0 ? push[j] : 0;
+    gradient[j] += g;
+    bias_sums[j] += static_cast<double>(g);
+  }
+}
+
 template <typename Task>
 void for_each_tile(size_t columns, const Task& task) {
   parallel_for((columns + kTile - 1) / kTile, [&](size_t i) {
@@ -186,7 +197,7 @@ void norm_infer(const NormLayer& layer, const float* product, size_t product_str
 }
 
 void norm_backward(const NormLayer& layer, const float* activated, float* gradient,
-                   const NormGradients& gradients, size_t rows) {
+                   const NormGradients& gradients, size_t rows, double flip_penalty) {
   for_each_tile(layer.columns, [&](size_t first, size_t size) {
     const float* mean = layer.mean + first;
     Sums sums{};
@@ -213,6 +224,15 @@ void norm_backward(const NormLayer& layer, const float* activated, float* gradie
       const size_t at = b * layer.stride + first;
       pass_back(gradient + at, activated + at, mean, factor.data(), constant.data(), along.data(),
                 bias.data(), size);
+    }
+    if (flip_penalty > 0) {
+      std::array<float, kTile> push;
+      for (size_t j = 0; j < size; ++j)
+        push[j] = static_cast<float>(-flip_penalty * static_cast<double>(layer.inverse_deviation[first + j]));
+      for (size_t b = 0; b < rows; ++b) {
+        const size_t at = b * layer.stride + first;
+        push_up(gradient + at, activated + at, push.data(), bias.data(), size);
+      }
     }
     for (size_t j = 0; j < size; ++j) gradients.bias[first + j] = static_cast<float>(bias[j]);
   });

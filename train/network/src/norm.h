@@ -42,8 +42,10 @@ struct NormGradients {
   float* shift;
 };
 
-/// From the gradient of the output to that of the product, in place; `gradients` are overwritten.
+/// From the gradient of the output to that of the product, in place; `gradients` are overwritten. With a
+/// `flip_penalty` the loss has, for each row and column whose activation's argument z is below 0,
+/// -z x inverse deviation x flip_penalty more; its gradient takes the deviation for a constant.
 void norm_backward(const NormLayer& layer, const float* activated, float* gradient,
-                   const NormGradients& gradients, size_t rows);
+                   const NormGradients& gradients, size_t rows, double flip_penalty);
 
 }  // namespace kinglet::train

@@ -55,6 +55,7 @@ void Settings::check() const {
   check_range<uint32_t>("--valid-epochs", valid_epochs, 0, 10'000);
   check_range<double>("--rate", rate, 0, 1e3);
   check_range<double>("--weight-decay", weight_decay, 0, 1e3);
+  check_range<double>("--flip-penalty", flip_penalty, 0, 1e3);
   check_range<double>("--output-scale", output_scale, 0, 1e3);
   check_range<uint32_t>("--threads", threads, 0, 1'024);
   check_range<uint32_t>("--history-periods", history_periods, 0, 1'000);
@@ -84,6 +85,7 @@ std::vector<std::pair<std::string, std::string>> Settings::described() const {
       {"half-life", fmt::to_string(half_life)},
       {"base-rate-bias", base_rate_bias ? "yes" : "no"},
       {"output-scale", fmt::to_string(output_scale)},
+      {"flip-penalty", fmt::to_string(flip_penalty)},
   };
 }
 

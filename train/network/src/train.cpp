@@ -142,7 +142,7 @@ class Training {
   /// The final weights. Network and moments are gone when it returns.
   converter::TensorMap trained(const NetworkShape& shape, const Languages& known, const Dataset& dataset,
                                const TokenTable& tokens, const Identity& identity) {
-    Network network(shape, settings_.batch);
+    Network network(shape, settings_.batch, settings_.flip_penalty);
     initialise(known, dataset, network);
     const TrainerOptions trainer_options{settings_, identity, file("checkpoint.kgl"),
                                          std::chrono::duration<double>(options_.checkpoint_seconds),

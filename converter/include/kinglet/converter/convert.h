@@ -83,8 +83,9 @@ struct CalibrationReport {
   uint64_t frequent_rows = 0;  // numeric values with a row of their own
   uint64_t token_rows = 0;     // tokens with a row of their own
   uint32_t folded_layers = 0;
-  /// Units off their usual side of 0, a row, in each of the first three hidden layers.
-  std::array<double, 3> flips{};
+  /// Units off their usual side of 0, a row, in each of the first three hidden layers; empty where no layer
+  /// may be folded (folded_layers 0).
+  std::optional<std::array<double, 3>> flips;
 };
 
 /// What a conversion found, used and left aside.

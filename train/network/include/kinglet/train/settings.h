@@ -61,6 +61,11 @@ struct Settings {
   bool base_rate_bias = false;
   /// The output layer's initial weights are multiplied by this.
   double output_scale = 1;
+  /// Strength of a penalty on hidden units below 0, where the leaky ReLU bends. Added to the loss for each of
+  /// the first three hidden layers: this times the mean over rows and units of max(-z, 0) / (deviation of the
+  /// unit's activations). The fewer there are, the less a model with folded layers reads (docs/numerics.md,
+  /// "The sign skeleton"). Reported losses are without it.
+  double flip_penalty = 0;
 
   /// Throws Error naming the option that is out of range.
   void check() const;
