@@ -1,6 +1,5 @@
 #include "calibration_report.h"
 
-#include <algorithm>
 #include <string>
 
 #include <fmt/format.h>

@@ -269,6 +269,7 @@ size_t choose_layers(const Sides& sides, const ActiveRows& rows, const NarrowTyp
   const auto bytes_of = [](fbs::ElementType type) {
     return static_cast<double>(formats::element_bits(type)) / 8;
   };
+  const bool nibbles = types.sketch == fbs::ElementType::s4;
   const double sketch = bytes_of(types.sketch);
   const double tokens = bytes_of(types.tokens);
   const double encoded = bytes_of(types.encoded);
@@ -276,14 +277,16 @@ size_t choose_layers(const Sides& sides, const ActiveRows& rows, const NarrowTyp
   const double mean = bytes_of(types.mean);
   const double columns = bytes_of(types.columns);
   const double dense = bytes_of(types.hidden);
-  const double block = (rows.sketch * sketch + rows.tokens * tokens + rows.encoded * encoded +
-                        rows.features * features + rows.means * mean) *
-                       width;
+  const double block =
+      (rows.tokens * tokens + rows.encoded * encoded + rows.features * features + rows.means * mean) * width;
+  const double sketch_block = rows.sketch * sketch * width;
   size_t best = 0;
-  double fewest = scattered_cost * 2 * block + 3 * dense * width * width;
+  double fewest = scattered_cost * 2 * (block + sketch_block) + 3 * dense * width * width;
   for (size_t layers = 1; layers <= kFoldable; ++layers) {
     const double blocks = static_cast<double>(layers + 1) + (layers < 2 ? 1 : 0);
-    double gathered = blocks * block;
+    double gathered = blocks * (block + sketch_block);
+    // Blocks behind those of the folded layers then have 8 bits.
+    if (nibbles) gathered += (blocks - static_cast<double>(layers)) * sketch_block;
     for (size_t layer = 0; layer < layers; ++layer)
       gathered += sides.flips[layer] * static_cast<double>(layers - layer) * width * columns;
     const double bytes =
@@ -295,8 +298,10 @@ size_t choose_layers(const Sides& sides, const ActiveRows& rows, const NarrowTyp
 }
 
 uint64_t DenseBytes::of(const BytesRead& folded) const {
-  return folded.vectors + static_cast<uint64_t>(std::llround(row_share * static_cast<double>(folded.rows))) +
-         folded.dense + layers;
+  // Sketch rows whose rest stands elsewhere: what they have here, which is all in 4 bits there.
+  const double sides = sides_a_rest * static_cast<double>(folded.rest);
+  const double rows = row_share * (static_cast<double>(folded.rows) - sides) + side_share * sides;
+  return folded.vectors + static_cast<uint64_t>(std::llround(rows)) + folded.dense + layers;
 }
 
 CalibrationReport compare(const Model& model, const Model& reference, const Network& network,

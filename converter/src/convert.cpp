@@ -285,9 +285,15 @@ DenseBytes dense_bytes(const Reference& reference, const Network& network, const
   const uint64_t hidden = network.hidden();
   const uint64_t layer =
       formats::bytes_of(choices.types.hidden, hidden * round_up(hidden, kernels::kWidePanel));
-  return {static_cast<double>(dense_columns(reference.model)) /
-              static_cast<double>(skeleton_columns(hidden, choices.layers)),
-          choices.layers * layer};
+  const auto there = static_cast<double>(dense_columns(reference.model));
+  const auto here = static_cast<double>(skeleton_columns(hidden, choices.layers));
+  DenseBytes bytes{.row_share = there / here, .layers = choices.layers * layer};
+  if (choices.types.sketch == fbs::ElementType::s4) {
+    const auto sides = static_cast<double>(choices.layers * round_up(hidden, kernels::kByteLane));
+    bytes.sides_a_rest = 0.5 * sides / (here - sides);
+    bytes.side_share = there / sides;
+  }
+  return bytes;
 }
 
 CalibrationReport compare_with(const Reference& reference, formats::ModelFileWriter& writer,

@@ -62,7 +62,7 @@ std::unique_ptr<fbs::PlanT> fold_dense_narrow(const Network& network, InputLayou
                                               const NarrowTypes& types, TensorPack& pack) {
   const FirstLayerTable table(network, layout);
   auto plan = dense_plan(network.hidden(), table.block());
-  add_first_layer(table, layout, frequent, tokens, types, *plan, pack);
+  add_first_layer(table, layout, frequent, tokens, types, 0, *plan, pack);
   add_dense_layers(network, 0, types, *plan, pack);
   return plan;
 }

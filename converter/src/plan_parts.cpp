@@ -68,9 +68,39 @@ std::unique_ptr<fbs::StepT> hidden_step(const std::string& name, const std::stri
   return step;
 }
 
+namespace {
+
+std::vector<double> columns_of(std::span<const double> rows, uint64_t stride, uint64_t first, uint64_t end) {
+  std::vector<double> columns;
+  columns.reserve(rows.size() / stride * (end - first));
+  for (uint64_t row = 0; row < rows.size(); row += stride) {
+    const auto part = rows.subspan(row + first, end - first);
+    columns.insert(columns.end(), part.begin(), part.end());
+  }
+  return columns;
+}
+
+/// The sketch's rows in 4 bits; behind the first `side_columns`, if there are such, in 8.
+void add_nibble_sketch(std::span<const double> rows, uint64_t stride, uint64_t side_columns,
+                       const SketchTokens& tokens, fbs::PlanT& plan, TensorPack& pack) {
+  if (side_columns == 0) {
+    pack.add_nibble_rows(plan.rows, round_sketch_rows(rows, stride, tokens));
+    return;
+  }
+  const std::vector<double> sides = columns_of(rows, stride, 0, side_columns);
+  pack.add_nibble_rows(plan.rows, round_sketch_rows(sides, side_columns, tokens));
+  plan.rest_of_rows = std::make_unique<fbs::MoreRowsT>();
+  plan.rest_of_rows->rows = plan.rows + ".rest";
+  plan.rest_of_rows->scale = plan.rest_of_rows->rows + ".scale";
+  pack.add_rows(plan.rest_of_rows->rows, fbs::ElementType::s8, columns_of(rows, stride, side_columns, stride),
+                stride - side_columns);
+}
+
+}  // namespace
+
 void add_first_layer(const FirstLayerTable& table, InputLayout& layout, const Frequent& frequent,
-                     const SketchTokens& tokens, const NarrowTypes& types, fbs::PlanT& plan,
-                     TensorPack& pack) {
+                     const SketchTokens& tokens, const NarrowTypes& types, uint64_t side_columns,
+                     fbs::PlanT& plan, TensorPack& pack) {
   // A mean has few rows that are all added, with any weight: they are stored as other features'.
   const bool mean = layout.layout->token_mean != nullptr;
   const fbs::ElementType text = mean ? types.mean : types.sketch;
@@ -93,7 +123,7 @@ void add_first_layer(const FirstLayerTable& table, InputLayout& layout, const Fr
   if (is_integer(text)) plan.rows_scale = plan.rows + ".scale";
   const std::span<const double> rows = table.values().first(text_rows * table.stride());
   if (text == fbs::ElementType::s4) {
-    pack.add_nibble_rows(plan.rows, round_sketch_rows(rows, table.stride(), tokens));
+    add_nibble_sketch(rows, table.stride(), side_columns, tokens, plan, pack);
   } else {
     pack.add_rows(plan.rows, text, rows, table.stride());
   }

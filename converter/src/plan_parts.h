@@ -29,7 +29,7 @@ inline constexpr uint32_t kWideShare = 64;
 
 /// What the weight tables of a plan are stored as.
 struct NarrowTypes {
-  fbs::ElementType sketch;   // rows of the sketch: f32, bf16, f16, s8 or s4
+  fbs::ElementType sketch;   // rows of the sketch: f32, bf16, f16, s8, or s4 (s8 behind the folded blocks)
   fbs::ElementType tokens;   // rows of whole tokens: f32, bf16, f16 or s8
   fbs::ElementType encoded;  // rows of numbers' encoded values: f32, bf16, f16, s16 or s8
   fbs::ElementType mean;     // rows of a token mean: f32, bf16, f16 or s16
@@ -55,10 +55,11 @@ void make_leaky(fbs::StepT& step);
 /// The step's normalisation, less its mean.
 void normalise(fbs::StepT& step, const Norm& norm, uint64_t padded, TensorPack& pack);
 
-/// The first layer's tables: text, encoded values, rows that count once.
+/// The first layer's tables: text, encoded values, rows that count once. Of its first `side_columns` the plan
+/// uses little but the sign: where the sketch has 4 bits, the columns behind them keep 8.
 void add_first_layer(const FirstLayerTable& table, InputLayout& layout, const Frequent& frequent,
-                     const SketchTokens& tokens, const NarrowTypes& types, fbs::PlanT& plan,
-                     TensorPack& pack);
+                     const SketchTokens& tokens, const NarrowTypes& types, uint64_t side_columns,
+                     fbs::PlanT& plan, TensorPack& pack);
 /// Rows that stand for all of a token's sketch rows, numbered from `first_row` on: their sums in double,
 /// rounded once.
 void add_token_rows(const FirstLayerTable& table, const Frequent& frequent, uint64_t first_row,

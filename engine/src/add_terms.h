@@ -9,11 +9,12 @@
 
 namespace kinglet {
 
-/// Adds weighted rows of a table, `stride` elements wide, to sum[stride], by the kernel of its type (rows
-/// that count whole times: add_counts). Returns the bytes read.
-inline uint64_t add_terms(const kernels::KernelTable& kernels, const RowTable& table, size_t stride,
+/// Adds weighted rows of a table to sum[table.columns], by the kernel of its type (rows that count whole
+/// times: add_counts). Returns the bytes read.
+inline uint64_t add_terms(const kernels::KernelTable& kernels, const RowTable& table,
                           std::span<const kernels::RowTerm> terms, float scale, float* sum) noexcept {
   const size_t count = terms.size();
+  const size_t stride = table.columns;
   switch (table.type) {
     case fbs::ElementType::bf16:
       kernels.add_rows_bf16(static_cast<const kernels::Bf16*>(table.rows), stride, stride, terms.data(),
@@ -36,9 +37,10 @@ inline uint64_t add_terms(const kernels::KernelTable& kernels, const RowTable& t
 }
 
 /// The same for rows that count whole times: of 8 or 4 bits. `ahead` terms of the next call follow behind.
-inline uint64_t add_counts(const kernels::KernelTable& kernels, const RowTable& table, size_t stride,
+inline uint64_t add_counts(const kernels::KernelTable& kernels, const RowTable& table,
                            std::span<const kernels::CountTerm> terms, size_t ahead, float scale,
                            float* sum) noexcept {
+  const size_t stride = table.columns;
   if (table.type == fbs::ElementType::s4) {
     kernels.add_rows_s4(static_cast<const uint8_t*>(table.rows), stride, stride, terms.data(), terms.size(),
                         ahead, scale, table.scale, sum);

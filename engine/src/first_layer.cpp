@@ -133,7 +133,10 @@ void FirstLayer::add_counted_rows(uint32_t table, std::span<const kernels::Count
 
 void FirstLayer::add_counts(uint32_t table, std::span<const kernels::CountTerm> counts, size_t ahead,
                             float scale, float* sum) noexcept {
-  rows_read_ += kinglet::add_counts(kernels_, plan_.tables[table], plan_.stride, counts, ahead, scale, sum);
+  const RowTable& rows = plan_.tables[table];
+  rows_read_ += kinglet::add_counts(kernels_, rows, counts, ahead, scale, sum);
+  if (rows.columns == plan_.stride) return;
+  rest_read_ += kinglet::add_counts(kernels_, plan_.rest, counts, ahead, scale, sum + rows.columns);
 }
 
 int32_t FirstLayer::units_of(float weight, float units) noexcept {
@@ -160,7 +163,7 @@ void FirstLayer::add_in_units(uint32_t table, std::span<const kernels::RowTerm> 
 
 void FirstLayer::add(uint32_t table, std::span<const kernels::RowTerm> terms, float scale,
                      float* sum) noexcept {
-  rows_read_ += add_terms(kernels_, plan_.tables[table], plan_.stride, terms, scale, sum);
+  rows_read_ += add_terms(kernels_, plan_.tables[table], terms, scale, sum);
 }
 
 void FirstLayer::add_features(const Request& request, fbs::Scope scope, float* sum) noexcept {

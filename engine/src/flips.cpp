@@ -45,10 +45,9 @@ uint64_t Flips::run(const PlanStep& step, size_t lane, const float* in, size_t w
     return go_dense(step, lane, out, sum);
   float* const target = sum + step.target;
   if (whole) {
-    return add_counts(kernels_, step.columns, step.columns_width, {counts_, count}, 0, largest / kFlipLimit,
-                      target);
+    return add_counts(kernels_, step.columns, {counts_, count}, 0, largest / kFlipLimit, target);
   }
-  return add_terms(kernels_, step.columns, step.columns_width, {terms_, count}, 1.0F, target);
+  return add_terms(kernels_, step.columns, {terms_, count}, 1.0F, target);
 }
 
 uint64_t Flips::go_dense(const PlanStep& step, size_t lane, const float* out, float* sum) noexcept {

@@ -65,7 +65,7 @@ class Resolver {
     return tensor.f32();
   }
 
-  void add_table(const flatbuffers::String& rows_name, const flatbuffers::String* scale_name) {
+  RowTable row_table(const flatbuffers::String& rows_name, const flatbuffers::String* scale_name) const {
     const std::string place = "rows " + rows_name.str();
     const TensorView& rows = file_.tensor(rows_name.string_view(), "plan");
     const fbs::ElementType type = rows.info->type();
@@ -76,26 +76,44 @@ class Resolver {
         rows.rank() != 2 || rows.info->padded_columns() % lane != 0) {
       fail(place, "expected a table of rows, padded to whole lanes of " + std::to_string(lane));
     }
-    const uint64_t stride = rows.info->padded_columns();
-    if (stride > kMaximumWidth || rows.dimension(1) != stride ||
-        (!plan_.tables.empty() && stride != plan_.stride)) {
-      fail(place, "implausible width");
-    }
-    plan_.stride = stride;
+    const uint64_t columns = rows.info->padded_columns();
+    if (columns > kMaximumWidth || rows.dimension(1) != columns) fail(place, "implausible width");
     if (integers != (scale_name != nullptr)) fail(place, "rows of integers have a scale, others none");
     const uint64_t first =
         plan_.tables.empty() ? 0 : plan_.tables.back().first_row + plan_.tables.back().count;
     const uint64_t count = rows.dimension(0);
     if (count > std::numeric_limits<uint32_t>::max() - first) fail(place, "too many rows");
-    plan_.tables.push_back({rows.bytes.data(), type,
-                            integers ? vector(scale_name, stride, stride, place) : nullptr, first, count,
-                            bundles ? rows.info->panel() : 0});
+    return {rows.bytes.data(),
+            type,
+            integers ? vector(scale_name, columns, columns, place) : nullptr,
+            first,
+            count,
+            static_cast<uint32_t>(columns),
+            bundles ? rows.info->panel() : 0};
+  }
+
+  /// Columns of the first table's rows that stand elsewhere.
+  void resolve_rest(const RowTable& first, const fbs::MoreRows& source) {
+    const std::string place = "rest_of_rows " + source.rows()->str();
+    plan_.rest = row_table(*source.rows(), source.scale());
+    if (plan_.rest.count != first.count || !counts_whole(first.type) || !counts_whole(plan_.rest.type) ||
+        first.bundle != 0 || plan_.rest.bundle != 0)
+      fail(place, "expected as many rows as in 'rows', both of 4 or 8 bits, not in bundles");
+    plan_.stride += plan_.rest.columns;
+    if (plan_.stride > kMaximumWidth) fail(place, "implausible width");
   }
 
   void resolve_first_layer() {
-    add_table(*source_.rows(), source_.rows_scale());
+    const RowTable first = row_table(*source_.rows(), source_.rows_scale());
+    plan_.stride = first.columns;
+    if (source_.rest_of_rows() != nullptr) resolve_rest(first, *source_.rest_of_rows());
+    plan_.tables.push_back(first);
     if (source_.more_rows() != nullptr) {
-      for (const fbs::MoreRows* more : *source_.more_rows()) add_table(*more->rows(), more->scale());
+      for (const fbs::MoreRows* more : *source_.more_rows()) {
+        plan_.tables.push_back(row_table(*more->rows(), more->scale()));
+        if (plan_.tables.back().columns != plan_.stride)
+          fail("rows " + more->rows()->str(), "implausible width");
+      }
     }
     plan_.bias = vector(source_.bias(), plan_.stride, plan_.stride, "bias");
     uint64_t end = 0;
@@ -216,14 +234,13 @@ class Resolver {
     step.target = round_up(input.offset + input.padded_width, kernels::kByteLane);
     if (columns.dimension(1) > plan_.stride || step.target > plan_.stride - columns.dimension(1))
       fail(place, "its columns reach beyond the rows' width");
-    step.columns_width = static_cast<uint32_t>(columns.dimension(1));
+    const auto width = static_cast<uint32_t>(columns.dimension(1));
     if (type == fbs::ElementType::s8 && input.width * uint64_t{kFlipUnits} > kernels::kMaximumCounts)
       fail(place, "too many units for 8-bit columns");
     if (integers != (source.columns_scale() != nullptr))
       fail(place, "columns of integers have a scale, others none");
-    const float* scale =
-        integers ? vector(source.columns_scale(), step.columns_width, step.columns_width, place) : nullptr;
-    step.columns = {columns.bytes.data(), type, scale, 0, input.width, 0};
+    const float* scale = integers ? vector(source.columns_scale(), width, width, place) : nullptr;
+    step.columns = {columns.bytes.data(), type, scale, 0, input.width, width, 0};
     if (source.dense_way() != nullptr) resolve_dense_way(*source.dense_way(), place, step);
   }
 
@@ -233,7 +250,7 @@ class Resolver {
       return name != nullptr ? vector(name, input.width, input.padded_width, place) : nullptr;
     };
     const auto blocks = std::span(plan_.values).first(block_count_);
-    const uint32_t columns_end = step.target + step.columns_width;
+    const uint32_t columns_end = step.target + step.columns.columns;
     const auto next = std::find_if(blocks.begin(), blocks.end(),
                                    [&](const Value& block) { return block.offset == step.target; });
     const auto last = std::find_if(blocks.rbegin(), blocks.rend(), [&](const Value& block) {
@@ -270,7 +287,7 @@ class Resolver {
       if (step.kind != StepKind::flip) continue;
       if (carrying != nullptr &&
           (plan_.values[step.input].offset != carrying->target || step.dense_way.carried_scale == nullptr ||
-           step.target + step.columns_width != carrying->target + carrying->columns_width)) {
+           step.target + step.columns.columns != carrying->target + carrying->columns.columns)) {
         fail("dense ways", "a change is not carried on by the step with columns that follows");
       }
       carrying = step.dense_way.carries ? &step : nullptr;

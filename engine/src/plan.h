@@ -36,7 +36,8 @@ struct RowTable {
   const float* scale = nullptr;                   // of integers: what one unit stands for, an output each
   uint64_t first_row = 0;
   uint64_t count = 0;
-  uint32_t bundle = 0;  // s8 rows that are added together (fbs::Packing::bundles); 0: each by itself
+  uint32_t columns = 0;  // elements of a row
+  uint32_t bundle = 0;   // s8 rows that are added together (fbs::Packing::bundles); 0: each by itself
 };
 
 /// The largest flip of a layer, in whole units, where columns are 8-bit integers: 10 bits.
@@ -78,9 +79,8 @@ struct PlanStep {
   const int32_t* weights_sums = nullptr;
   uint32_t wide_share = 0;            // of s8: one of so many inputs may need more than 8 bits; 0: all
   const float* flip_scale = nullptr;  // flip
-  RowTable columns;                   // a row a unit, `columns_width` elements each
-  uint32_t columns_width = 0;
-  uint32_t target = 0;  // first float of the first layer's sum that they are added to
+  RowTable columns;                   // a row a unit
+  uint32_t target = 0;                // first float of the first layer's sum that they are added to
   DenseWay dense_way;
   std::vector<PlanAddend> addends;
   bool leaky = false;
@@ -91,7 +91,8 @@ struct PlanStep {
 
 struct Plan {
   std::vector<RowTable> tables;
-  uint64_t stride = 0;  // elements between rows = width of the first layer's sum
+  RowTable rest;        // columns that rows of the first table have elsewhere: behind their own. Or none
+  uint64_t stride = 0;  // width of the first layer's sum, and of rows but those of the first table
   const float* bias = nullptr;
   std::vector<Value> values;  // the blocks first
   std::vector<PlanStep> steps;
