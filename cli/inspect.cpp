@@ -21,6 +21,8 @@ struct Arguments {
 
 std::string packing_text(const fbs::Tensor& tensor) {
   if (tensor.packing() == fbs::Packing::bundles) return fmt::format("bundles of {} rows", tensor.panel());
+  if (tensor.packing() == fbs::Packing::split)
+    return fmt::format("rows, {} columns of 4 bits first", tensor.panel());
   if (tensor.packing() != fbs::Packing::rows)
     return fmt::format("{} of {}", fbs::EnumNamePacking(tensor.packing()), tensor.panel());
   const uint64_t columns = tensor.shape()->Get(tensor.shape()->size() - 1);

@@ -298,9 +298,8 @@ size_t choose_layers(const Sides& sides, const ActiveRows& rows, const NarrowTyp
 }
 
 uint64_t DenseBytes::of(const BytesRead& folded) const {
-  // Sketch rows whose rest stands elsewhere: what they have here, which is all in 4 bits there.
-  const double sides = sides_a_rest * static_cast<double>(folded.rest);
-  const double rows = row_share * (static_cast<double>(folded.rows) - sides) + side_share * sides;
+  const double rows =
+      row_share * static_cast<double>(folded.rows) + sketch_share * static_cast<double>(folded.sketch);
   return folded.vectors + static_cast<uint64_t>(std::llround(rows)) + folded.dense + layers;
 }
 

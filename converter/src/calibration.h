@@ -87,8 +87,7 @@ size_t choose_layers(const Sides& sides, const ActiveRows& rows, const NarrowTyp
 /// What a request would read in the plan without folded layers, by what it reads in one that has some.
 struct DenseBytes {
   double row_share = 1;     // a row's length there
-  double sides_a_rest = 0;  // of sketch rows in two parts: bytes of the first for one of the rest
-  double side_share = 0;    // and a row's length there, for one of the first part here
+  double sketch_share = 1;  // and that of one of the sketch
   uint64_t layers = 0;      // weights of the layers that are folded here
   uint64_t of(const BytesRead& folded) const;
 };

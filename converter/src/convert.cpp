@@ -287,11 +287,10 @@ DenseBytes dense_bytes(const Reference& reference, const Network& network, const
       formats::bytes_of(choices.types.hidden, hidden * round_up(hidden, kernels::kWidePanel));
   const auto there = static_cast<double>(dense_columns(reference.model));
   const auto here = static_cast<double>(skeleton_columns(hidden, choices.layers));
-  DenseBytes bytes{.row_share = there / here, .layers = choices.layers * layer};
-  if (choices.types.sketch == fbs::ElementType::s4) {
+  DenseBytes bytes{there / here, there / here, choices.layers * layer};
+  if (choices.types.sketch == fbs::ElementType::s4) {  // all in 4 bits there, here the folded blocks
     const auto sides = static_cast<double>(choices.layers * round_up(hidden, kernels::kByteLane));
-    bytes.sides_a_rest = 0.5 * sides / (here - sides);
-    bytes.side_share = there / sides;
+    bytes.sketch_share = there / 2 / (here - sides / 2);
   }
   return bytes;
 }

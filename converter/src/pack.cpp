@@ -57,6 +57,22 @@ void TensorPack::add_vector(const std::string& name, std::span<const double> val
       static_cast<uint32_t>(padded);
 }
 
+namespace {
+
+/// 4-bit integers, two a byte, group by group.
+std::vector<uint8_t> pairs_of(std::span<const int8_t> units) {
+  constexpr uint64_t kGroup = kernels::kNibbleGroup;
+  std::vector<uint8_t> pairs(units.size() / 2);
+  for (size_t i = 0; i < units.size(); ++i) {
+    const bool upper = i % kGroup >= kGroup / 2;
+    const auto nibble = static_cast<uint8_t>(units[i] + kernels::kNibbleOffset);
+    pairs[i / kGroup * (kGroup / 2) + i % (kGroup / 2)] |= static_cast<uint8_t>(upper ? nibble << 4 : nibble);
+  }
+  return pairs;
+}
+
+}  // namespace
+
 template <typename Element>
 void TensorPack::add_float_panels(const std::string& name, fbs::ElementType type,
                                   std::span<const double> values, uint64_t outputs, uint64_t inputs,
@@ -95,20 +111,25 @@ void TensorPack::add_float_rows(const std::string& name, fbs::ElementType type,
 }
 
 template <typename Integer>
-void TensorPack::add_integer_rows(const std::string& name, fbs::ElementType type,
-                                  std::span<const double> values, uint64_t columns) {
-  const uint64_t rows = values.size() / columns;
+TensorPack::IntegerRows<Integer> TensorPack::round_rows(const std::string& name,
+                                                        std::span<const double> values, uint64_t columns) {
   std::vector<double> largest(columns);
   for (size_t i = 0; i < values.size(); ++i)
     largest[i % columns] = std::max(largest[i % columns], std::fabs(values[i]));
   constexpr double kLimit = std::numeric_limits<Integer>::max();
-  std::vector<Integer> integers(values.size());
-  std::vector<double> scale(columns);
-  for (uint64_t c = 0; c < columns; ++c) scale[c] = unit_of(largest[c], kLimit, name);
+  IntegerRows<Integer> rows{std::vector<Integer>(values.size()), std::vector<double>(columns)};
+  for (uint64_t c = 0; c < columns; ++c) rows.scale[c] = unit_of(largest[c], kLimit, name);
   for (size_t i = 0; i < values.size(); ++i)
-    integers[i] = static_cast<Integer>(to_units(values[i], scale[i % columns], kLimit));
-  add(name, type, {rows, columns}, std::as_bytes(std::span(integers)));
-  add_vector(name + ".scale", scale, columns);
+    rows.units[i] = static_cast<Integer>(to_units(values[i], rows.scale[i % columns], kLimit));
+  return rows;
+}
+
+template <typename Integer>
+void TensorPack::add_integer_rows(const std::string& name, fbs::ElementType type,
+                                  std::span<const double> values, uint64_t columns) {
+  const IntegerRows<Integer> rows = round_rows<Integer>(name, values, columns);
+  add(name, type, {values.size() / columns, columns}, std::as_bytes(std::span(rows.units)));
+  add_vector(name + ".scale", rows.scale, columns);
 }
 
 void TensorPack::add_rows(const std::string& name, fbs::ElementType type, std::span<const double> values,
@@ -128,16 +149,33 @@ void TensorPack::add_rows(const std::string& name, fbs::ElementType type, std::s
 }
 
 void TensorPack::add_nibble_rows(const std::string& name, const NibbleRows& rows) {
-  constexpr uint64_t kGroup = kernels::kNibbleGroup;
+  const std::vector<uint8_t> pairs = pairs_of(rows.units);
   const uint64_t columns = rows.scale.size();
-  std::vector<uint8_t> pairs(rows.units.size() / 2);
-  for (size_t i = 0; i < rows.units.size(); ++i) {
-    const bool upper = i % kGroup >= kGroup / 2;
-    const auto nibble = static_cast<uint8_t>(rows.units[i] + kernels::kNibbleOffset);
-    pairs[i / kGroup * (kGroup / 2) + i % (kGroup / 2)] |= static_cast<uint8_t>(upper ? nibble << 4 : nibble);
-  }
   add(name, fbs::ElementType::s4, {rows.units.size() / columns, columns}, std::as_bytes(std::span(pairs)));
   add_vector(name + ".scale", rows.scale, columns);
+}
+
+void TensorPack::add_split_rows(const std::string& name, const NibbleRows& first,
+                                std::span<const double> others) {
+  const uint64_t nibbles = first.scale.size();
+  const uint64_t count = first.units.size() / nibbles;
+  const uint64_t bytes = others.size() / count;
+  const std::vector<uint8_t> pairs = pairs_of(first.units);
+  const IntegerRows<int8_t> behind = round_rows<int8_t>(name, others, bytes);
+  std::vector<std::byte> rows;
+  rows.reserve(pairs.size() + behind.units.size());
+  for (uint64_t r = 0; r < count; ++r) {
+    const auto lower = std::as_bytes(std::span(pairs).subspan(r * nibbles / 2, nibbles / 2));
+    const auto upper = std::as_bytes(std::span(behind.units).subspan(r * bytes, bytes));
+    rows.insert(rows.end(), lower.begin(), lower.end());
+    rows.insert(rows.end(), upper.begin(), upper.end());
+  }
+  fbs::TensorT& info = add(name, fbs::ElementType::s8, {count, nibbles + bytes}, rows);
+  info.packing = fbs::Packing::split;
+  info.panel = static_cast<uint32_t>(nibbles);
+  std::vector<double> scale = first.scale;
+  scale.insert(scale.end(), behind.scale.begin(), behind.scale.end());
+  add_vector(name + ".scale", scale, scale.size());
 }
 
 void TensorPack::add_bundles(const std::string& name, std::span<const double> values, uint64_t columns,

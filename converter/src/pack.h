@@ -34,6 +34,9 @@ class TensorPack {
                 uint64_t columns);
   /// [rows, columns] of type s4, and `name`.scale.
   void add_nibble_rows(const std::string& name, const NibbleRows& rows);
+  /// Rows whose first columns have 4 bits, and the others, [rows][columns behind], 8 (fbs::Packing::split);
+  /// one `name`.scale for all.
+  void add_split_rows(const std::string& name, const NibbleRows& first, std::span<const double> others);
   /// As add_rows of type s8, in bundles of `bundle` rows, a multiple of 4; columns are a multiple of 64.
   void add_bundles(const std::string& name, std::span<const double> values, uint64_t columns,
                    uint64_t bundle);
@@ -65,6 +68,14 @@ class TensorPack {
   template <typename Element>
   void add_float_panels(const std::string& name, fbs::ElementType type, std::span<const double> values,
                         uint64_t outputs, uint64_t inputs, uint32_t panel, Rounding<Element> round);
+  template <typename Integer>
+  struct IntegerRows {
+    std::vector<Integer> units;  // [rows][columns]
+    std::vector<double> scale;
+  };
+  template <typename Integer>
+  static IntegerRows<Integer> round_rows(const std::string& name, std::span<const double> values,
+                                         uint64_t columns);
   template <typename Integer>
   void add_integer_rows(const std::string& name, fbs::ElementType type, std::span<const double> values,
                         uint64_t columns);

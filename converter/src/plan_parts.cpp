@@ -81,19 +81,15 @@ std::vector<double> columns_of(std::span<const double> rows, uint64_t stride, ui
 }
 
 /// The sketch's rows in 4 bits; behind the first `side_columns`, if there are such, in 8.
-void add_nibble_sketch(std::span<const double> rows, uint64_t stride, uint64_t side_columns,
-                       const SketchTokens& tokens, fbs::PlanT& plan, TensorPack& pack) {
+void add_nibble_sketch(const std::string& name, std::span<const double> rows, uint64_t stride,
+                       uint64_t side_columns, const SketchTokens& tokens, TensorPack& pack) {
   if (side_columns == 0) {
-    pack.add_nibble_rows(plan.rows, round_sketch_rows(rows, stride, tokens));
+    pack.add_nibble_rows(name, round_sketch_rows(rows, stride, tokens));
     return;
   }
   const std::vector<double> sides = columns_of(rows, stride, 0, side_columns);
-  pack.add_nibble_rows(plan.rows, round_sketch_rows(sides, side_columns, tokens));
-  plan.rest_of_rows = std::make_unique<fbs::MoreRowsT>();
-  plan.rest_of_rows->rows = plan.rows + ".rest";
-  plan.rest_of_rows->scale = plan.rest_of_rows->rows + ".scale";
-  pack.add_rows(plan.rest_of_rows->rows, fbs::ElementType::s8, columns_of(rows, stride, side_columns, stride),
-                stride - side_columns);
+  pack.add_split_rows(name, round_sketch_rows(sides, side_columns, tokens),
+                      columns_of(rows, stride, side_columns, stride));
 }
 
 }  // namespace
@@ -123,7 +119,7 @@ void add_first_layer(const FirstLayerTable& table, InputLayout& layout, const Fr
   if (is_integer(text)) plan.rows_scale = plan.rows + ".scale";
   const std::span<const double> rows = table.values().first(text_rows * table.stride());
   if (text == fbs::ElementType::s4) {
-    add_nibble_sketch(rows, table.stride(), side_columns, tokens, plan, pack);
+    add_nibble_sketch(plan.rows, rows, table.stride(), side_columns, tokens, pack);
   } else {
     pack.add_rows(plan.rows, text, rows, table.stride());
   }

@@ -40,15 +40,19 @@ inline uint64_t add_terms(const kernels::KernelTable& kernels, const RowTable& t
 inline uint64_t add_counts(const kernels::KernelTable& kernels, const RowTable& table,
                            std::span<const kernels::CountTerm> terms, size_t ahead, float scale,
                            float* sum) noexcept {
-  const size_t stride = table.columns;
   if (table.type == fbs::ElementType::s4) {
-    kernels.add_rows_s4(static_cast<const uint8_t*>(table.rows), stride, stride, terms.data(), terms.size(),
-                        ahead, scale, table.scale, sum);
-  } else {
-    kernels.add_rows_s8(static_cast<const int8_t*>(table.rows), stride, stride, terms.data(), terms.size(),
-                        ahead, scale, table.scale, sum);
+    kernels.add_rows_s4(static_cast<const uint8_t*>(table.rows), table.columns, table.columns, terms.data(),
+                        terms.size(), ahead, scale, table.scale, sum);
+    return terms.size() * table.row_bytes();
   }
-  return formats::bytes_of(table.type, terms.size() * stride);
+  const auto* rows = static_cast<const uint8_t*>(table.rows);
+  const uint64_t bytes = table.row_bytes();
+  const uint32_t nibbles = table.nibbles;
+  if (nibbles != 0)
+    kernels.add_rows_s4(rows, 2 * bytes, nibbles, terms.data(), terms.size(), ahead, scale, table.scale, sum);
+  kernels.add_rows_s8(reinterpret_cast<const int8_t*>(rows + nibbles / 2), bytes, table.columns - nibbles,
+                      terms.data(), terms.size(), ahead, scale, table.scale + nibbles, sum + nibbles);
+  return terms.size() * bytes;
 }
 
 }  // namespace kinglet

@@ -88,11 +88,14 @@ void FirstLayer::add_sketch(std::span<const uint32_t> tokens, float* sum) noexce
     add_token_rows(tokens, tweet_scale, sum);
     sketch_.count(layout_, tokens, Sketch::Tokens::without_rows);
   }
+  const uint64_t others_read = rows_read_;
   for (uint32_t d = 0; d < layout_.depth; ++d) {
     if (sketch_.terms(d).empty()) continue;
     add_counted_rows(layout_.sketch_rows.table, sketch_.terms(d), sketch_.following(layout_, d),
                      by_tweet ? tweet_scale : sketch_.row_scale(d), sum);
   }
+  sketch_read_ += rows_read_ - others_read;
+  rows_read_ = others_read;
 }
 
 void FirstLayer::add_token_mean(std::span<const uint32_t> tokens, float* sum) noexcept {
@@ -133,10 +136,7 @@ void FirstLayer::add_counted_rows(uint32_t table, std::span<const kernels::Count
 
 void FirstLayer::add_counts(uint32_t table, std::span<const kernels::CountTerm> counts, size_t ahead,
                             float scale, float* sum) noexcept {
-  const RowTable& rows = plan_.tables[table];
-  rows_read_ += kinglet::add_counts(kernels_, rows, counts, ahead, scale, sum);
-  if (rows.columns == plan_.stride) return;
-  rest_read_ += kinglet::add_counts(kernels_, plan_.rest, counts, ahead, scale, sum + rows.columns);
+  rows_read_ += kinglet::add_counts(kernels_, plan_.tables[table], counts, ahead, scale, sum);
 }
 
 int32_t FirstLayer::units_of(float weight, float units) noexcept {

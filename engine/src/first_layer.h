@@ -34,8 +34,8 @@ class FirstLayer {
   /// Bytes of the model's tables read since the last reset.
   uint64_t vectors_read() const noexcept { return vectors_read_; }  // in bytes
   uint64_t rows_read() const noexcept { return rows_read_; }
-  uint64_t rest_read() const noexcept { return rest_read_; }
-  void reset_bytes() noexcept { vectors_read_ = rows_read_ = rest_read_ = 0; }
+  uint64_t sketch_read() const noexcept { return sketch_read_; }
+  void reset_bytes() noexcept { vectors_read_ = sketch_read_ = rows_read_ = 0; }
 
  private:
   /// Tokens whose own rows are added in one call.
@@ -67,8 +67,8 @@ class FirstLayer {
   Sketch sketch_;
   uint64_t vectors_read_ = 0;
   uint64_t rows_read_ = 0;
-  uint64_t rest_read_ = 0;
-  size_t table_terms_ = 0;  // capacity of each table's terms
+  uint64_t sketch_read_ = 0;  // of the sketch's rows alone; rows_read_ has all others
+  size_t table_terms_ = 0;    // capacity of each table's terms
   size_t token_terms_offset_ = 0;
   size_t text_terms_offset_ = 0;
   size_t terms_offset_ = 0;

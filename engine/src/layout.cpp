@@ -72,7 +72,7 @@ class Resolver {
   /// Rows that count once, if at all.
   RowPlace once_rows(uint64_t first, uint64_t count, const std::string& place) {
     const RowPlace rows = rows_from(first, count, place);
-    if (tables_[rows.table].type == fbs::ElementType::s4) fail(place, "4-bit rows are for the sketch alone");
+    if (has_nibbles(tables_[rows.table])) fail(place, "4-bit rows are for the sketch alone");
     if (count != 0) once_.insert(rows.table);
     return rows;
   }
@@ -149,7 +149,7 @@ class Resolver {
     layout_.token_rows = rows.s32();
     layout_.token_row_place = rows_from(sketch.token_first_row(), 1, "token rows");
     const RowTable& table = tables_[layout_.token_row_place.table];
-    if (table.type == fbs::ElementType::s4) fail("token rows", "expected rows of floats, of 16 or of 8 bits");
+    if (has_nibbles(table)) fail("token rows", "expected rows of floats, of 16 or of 8 bits");
     layout_.token_row_count = static_cast<uint32_t>(table.count - layout_.token_row_place.row);
   }
 
@@ -204,7 +204,7 @@ class Resolver {
       NumericFeature feature;
       feature.encoding = numeric->encoding();
       feature.rows = encoded_rows(numeric->first_row(), layout_.encodings[feature.encoding].values(), place);
-      if (tables_[feature.rows.table].type == fbs::ElementType::s4)
+      if (has_nibbles(tables_[feature.rows.table]))
         fail(place, "4-bit rows are for the sketch alone");
       count_units(feature, place);
       feature.source = index_of(numeric_names(), numeric->name()->string_view());

@@ -65,55 +65,40 @@ class Resolver {
     return tensor.f32();
   }
 
-  RowTable row_table(const flatbuffers::String& rows_name, const flatbuffers::String* scale_name) const {
+  void add_table(const flatbuffers::String& rows_name, const flatbuffers::String* scale_name) {
     const std::string place = "rows " + rows_name.str();
     const TensorView& rows = file_.tensor(rows_name.string_view(), "plan");
     const fbs::ElementType type = rows.info->type();
+    const fbs::Packing packing = rows.info->packing();
     const bool integers = counts_whole(type) || type == fbs::ElementType::s16;
     const size_t lane = counts_whole(type) ? kernels::kByteLane : kernels::kLane;
-    const bool bundles = rows.info->packing() == fbs::Packing::bundles && type == fbs::ElementType::s8;
-    if ((!is_float(type) && !integers) || (rows.info->packing() != fbs::Packing::rows && !bundles) ||
+    const bool bundles = packing == fbs::Packing::bundles && type == fbs::ElementType::s8;
+    const bool split = packing == fbs::Packing::split;
+    if ((!is_float(type) && !integers) || (packing != fbs::Packing::rows && !bundles && !split) ||
         rows.rank() != 2 || rows.info->padded_columns() % lane != 0) {
       fail(place, "expected a table of rows, padded to whole lanes of " + std::to_string(lane));
     }
-    const uint64_t columns = rows.info->padded_columns();
-    if (columns > kMaximumWidth || rows.dimension(1) != columns) fail(place, "implausible width");
+    const uint64_t stride = rows.info->padded_columns();
+    if (stride > kMaximumWidth || rows.dimension(1) != stride ||
+        (!plan_.tables.empty() && stride != plan_.stride)) {
+      fail(place, "implausible width");
+    }
+    plan_.stride = stride;
     if (integers != (scale_name != nullptr)) fail(place, "rows of integers have a scale, others none");
     const uint64_t first =
         plan_.tables.empty() ? 0 : plan_.tables.back().first_row + plan_.tables.back().count;
     const uint64_t count = rows.dimension(0);
     if (count > std::numeric_limits<uint32_t>::max() - first) fail(place, "too many rows");
-    return {rows.bytes.data(),
-            type,
-            integers ? vector(scale_name, columns, columns, place) : nullptr,
-            first,
-            count,
-            static_cast<uint32_t>(columns),
-            bundles ? rows.info->panel() : 0};
-  }
-
-  /// Columns of the first table's rows that stand elsewhere.
-  void resolve_rest(const RowTable& first, const fbs::MoreRows& source) {
-    const std::string place = "rest_of_rows " + source.rows()->str();
-    plan_.rest = row_table(*source.rows(), source.scale());
-    if (plan_.rest.count != first.count || !counts_whole(first.type) || !counts_whole(plan_.rest.type) ||
-        first.bundle != 0 || plan_.rest.bundle != 0)
-      fail(place, "expected as many rows as in 'rows', both of 4 or 8 bits, not in bundles");
-    plan_.stride += plan_.rest.columns;
-    if (plan_.stride > kMaximumWidth) fail(place, "implausible width");
+    const uint32_t panel = rows.info->panel();
+    plan_.tables.push_back({rows.bytes.data(), type,
+                            integers ? vector(scale_name, stride, stride, place) : nullptr, first, count,
+                            static_cast<uint32_t>(stride), bundles ? panel : 0, split ? panel : 0});
   }
 
   void resolve_first_layer() {
-    const RowTable first = row_table(*source_.rows(), source_.rows_scale());
-    plan_.stride = first.columns;
-    if (source_.rest_of_rows() != nullptr) resolve_rest(first, *source_.rest_of_rows());
-    plan_.tables.push_back(first);
+    add_table(*source_.rows(), source_.rows_scale());
     if (source_.more_rows() != nullptr) {
-      for (const fbs::MoreRows* more : *source_.more_rows()) {
-        plan_.tables.push_back(row_table(*more->rows(), more->scale()));
-        if (plan_.tables.back().columns != plan_.stride)
-          fail("rows " + more->rows()->str(), "implausible width");
-      }
+      for (const fbs::MoreRows* more : *source_.more_rows()) add_table(*more->rows(), more->scale());
     }
     plan_.bias = vector(source_.bias(), plan_.stride, plan_.stride, "bias");
     uint64_t end = 0;
@@ -240,7 +225,7 @@ class Resolver {
     if (integers != (source.columns_scale() != nullptr))
       fail(place, "columns of integers have a scale, others none");
     const float* scale = integers ? vector(source.columns_scale(), width, width, place) : nullptr;
-    step.columns = {columns.bytes.data(), type, scale, 0, input.width, width, 0};
+    step.columns = {columns.bytes.data(), type, scale, 0, input.width, width, 0, 0};
     if (source.dense_way() != nullptr) resolve_dense_way(*source.dense_way(), place, step);
   }
 

@@ -38,6 +38,10 @@ struct RowTable {
   uint64_t count = 0;
   uint32_t columns = 0;  // elements of a row
   uint32_t bundle = 0;   // s8 rows that are added together (fbs::Packing::bundles); 0: each by itself
+  uint32_t nibbles = 0;  // elements of s8 rows that have 4 bits, the first ones (fbs::Packing::split)
+
+  /// Bytes from a row to the next.
+  uint64_t row_bytes() const noexcept { return formats::bytes_of(type, columns) - nibbles / 2; }
 };
 
 /// The largest flip of a layer, in whole units, where columns are 8-bit integers: 10 bits.
@@ -91,8 +95,7 @@ struct PlanStep {
 
 struct Plan {
   std::vector<RowTable> tables;
-  RowTable rest;        // columns that rows of the first table have elsewhere: behind their own. Or none
-  uint64_t stride = 0;  // width of the first layer's sum, and of rows but those of the first table
+  uint64_t stride = 0;  // elements of a row = width of the first layer's sum
   const float* bias = nullptr;
   std::vector<Value> values;  // the blocks first
   std::vector<PlanStep> steps;
@@ -103,6 +106,11 @@ struct Plan {
 /// Rows of integers that count whole times.
 constexpr bool counts_whole(fbs::ElementType type) noexcept {
   return type == fbs::ElementType::s8 || type == fbs::ElementType::s4;
+}
+
+/// Rows with elements of 4 bits.
+constexpr bool has_nibbles(const RowTable& table) noexcept {
+  return table.type == fbs::ElementType::s4 || table.nibbles != 0;
 }
 
 /// Whether elements are floats of any size, which need no scale.

@@ -180,8 +180,10 @@ Status Session::request(const Row& row, const formats::HistoryFile& history, Req
 }
 
 BytesRead Session::bytes_read() const noexcept {
-  return {state_->first_layer.vectors_read(), state_->first_layer.rows_read(),
-          state_->first_layer.rest_read(), state_->layers.columns_read(), state_->layers.dense_read()};
+  const FirstLayer& first = state_->first_layer;
+  const Layers& layers = state_->layers;
+  return {first.vectors_read(), first.sketch_read(), first.rows_read(), layers.columns_read(),
+          layers.dense_read()};
 }
 
 std::span<const float> Session::value(std::string_view name) const noexcept {

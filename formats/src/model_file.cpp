@@ -46,6 +46,19 @@ uint64_t bundled_elements(const std::string& file, const std::string& place, con
   return multiply(file, place, shape.Get(0), shape.Get(1));
 }
 
+/// In bytes, which the elements behind the first ones are.
+uint64_t split_elements(const std::string& file, const std::string& place, const fbs::Tensor& tensor) {
+  const auto& shape = *tensor.shape();
+  const uint64_t nibbles = tensor.panel();
+  if (tensor.type() != fbs::ElementType::s8 || shape.size() != 2)
+    throw Error(file, place, "packing split needs the type s8 and the shape [rows, columns]");
+  const uint64_t columns = shape.Get(1);
+  if (tensor.padded_columns() != columns || columns % kNibbleGroup != 0 || nibbles % kNibbleGroup != 0 ||
+      nibbles == 0 || nibbles >= columns)
+    throw Error(file, place, "expected rows split between two groups of 64 columns");
+  return multiply(file, place, shape.Get(0), columns - nibbles / 2);
+}
+
 uint64_t packed_elements(const std::string& file, const std::string& place, const fbs::Tensor& tensor) {
   const auto& shape = *tensor.shape();
   for (const uint64_t dimension : shape) {
@@ -60,6 +73,7 @@ uint64_t packed_elements(const std::string& file, const std::string& place, cons
     return multiply(file, place, round_up(file, place, shape.Get(0), panel), inputs);
   }
   if (tensor.packing() == fbs::Packing::bundles) return bundled_elements(file, place, tensor);
+  if (tensor.packing() == fbs::Packing::split) return split_elements(file, place, tensor);
   if (tensor.packing() != fbs::Packing::rows) throw Error(file, place, "unknown packing");
   if (shape.size() != 1 && shape.size() != 2) throw Error(file, place, "expected one or two dimensions");
   const uint64_t columns = shape.Get(shape.size() - 1);

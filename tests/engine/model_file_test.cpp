@@ -54,16 +54,24 @@ const std::string& tiny_model() {
   return text;
 }
 
+std::string tiny_skeleton_in(Precision precision) {
+  const TempDir dir;
+  const kinglet::test::SmallWorld world(dir, 80);
+  // Most of what a tweet adds is text: rows that count once have 8 bits then.
+  kinglet::synthetic::NetworkOptions network = kinglet::test::tiny_network();
+  network.depth = 40;
+  return kinglet::test::read_file(kinglet::test::write_skeleton_model(dir, world, network, 3'000, precision));
+}
+
 /// The same network in 8 bits with frequent values and two folded layers.
 const std::string& tiny_skeleton() {
-  static const std::string text = [] {
-    const TempDir dir;
-    const kinglet::test::SmallWorld world(dir, 80);
-    // Most of what a tweet adds is text: rows that count once have 8 bits then.
-    kinglet::synthetic::NetworkOptions network = kinglet::test::tiny_network();
-    network.depth = 40;
-    return kinglet::test::read_file(kinglet::test::write_skeleton_model(dir, world, network, 3'000));
-  }();
+  static const std::string text = tiny_skeleton_in(Precision::int8);
+  return text;
+}
+
+/// The same with 4-bit rows of the sketch but for the last block.
+const std::string& tiny_split() {
+  static const std::string text = tiny_skeleton_in(Precision::int4);
   return text;
 }
 
@@ -821,6 +829,61 @@ TEST_CASE("4-bit rows are for the sketch alone, in whole groups of 64") {
   CHECK(contains(reshaped(2, 96, fbs::Packing::rows), "expected 4-bit integers in rows of whole groups"));
   CHECK(contains(reshaped(64, 64, fbs::Packing::panels), "expected 4-bit integers in rows of whole groups"));
   CHECK(contains(reshaped(64, 64, fbs::Packing::quads), "expected 4-bit integers in rows of whole groups"));
+}
+
+TEST_CASE("split rows give the bits of 8-bit rows of the same integers") {
+  const Bytes good = forged(
+      [](fbs::ModelT& m, Tensors& tensors) {
+        const size_t at = tensor_index(m, "sketch.rows");
+        fbs::TensorT& tensor = *m.tensors[at];
+        REQUIRE(tensor.packing == fbs::Packing::split);
+        const uint64_t columns = tensor.shape[1];
+        const uint64_t nibbles = tensor.panel;
+        REQUIRE(nibbles == columns / 3 * 2);  // two folded layers, three blocks
+        std::vector<std::byte> rows;
+        const std::byte* stored = tensors[at].data();
+        for (uint64_t row = 0; row < tensor.shape[0]; ++row, stored += columns - nibbles / 2) {
+          for (uint64_t c = 0; c < nibbles; ++c) {
+            const auto pair = static_cast<int>(stored[c / 64 * 32 + c % 32]);
+            rows.push_back(static_cast<std::byte>((c % 64 < 32 ? pair & 15 : pair >> 4) - 8));
+          }
+          rows.insert(rows.end(), stored + nibbles / 2, stored + columns - nibbles / 2);
+        }
+        tensors[at] = std::move(rows);
+        tensor.packing = fbs::Packing::rows;
+        tensor.panel = 0;
+      },
+      tiny_split());
+  CHECK(verify_error(good).empty());  // the self-tests' bits among others
+}
+
+TEST_CASE("split rows are bytes, split between groups of 64, and the sketch's alone") {
+  const auto refused = [](const std::function<void(fbs::ModelT&)>& change) {
+    return open_error(forged([&](fbs::ModelT& m, Tensors&) { change(m); }, tiny_split()));
+  };
+  const auto sketch = [](fbs::ModelT& m) -> fbs::TensorT& {
+    return *m.tensors[tensor_index(m, "sketch.rows")];
+  };
+  for (const uint32_t nibbles : {0U, 32U, 96U, 192U, 256U, ~63U}) {
+    CAPTURE(nibbles);
+    CHECK(contains(refused([&](fbs::ModelT& m) { sketch(m).panel = nibbles; }),
+                   "tensor sketch.rows: expected rows split between two groups of 64 columns"));
+  }
+  CHECK(contains(refused([&](fbs::ModelT& m) { sketch(m).panel = 64; }), "tensor sketch.rows"));  // too short
+  CHECK(contains(refused([&](fbs::ModelT& m) { sketch(m).padded_columns += 64; }),
+                 "expected rows split between two groups of 64 columns"));
+  CHECK(contains(refused([&](fbs::ModelT& m) { sketch(m).shape.pop_back(); }),
+                 "packing split needs the type s8 and the shape [rows, columns]"));
+  for (const fbs::ElementType type : {fbs::ElementType::f32, fbs::ElementType::s16, fbs::ElementType::s4}) {
+    CHECK(contains(refused([&](fbs::ModelT& m) { sketch(m).type = type; }),
+                   "packing split needs the type s8 and the shape [rows, columns]"));
+  }
+  constexpr const char* kSketch = "4-bit rows are for the sketch alone";
+  CHECK(contains(refused([](fbs::ModelT& m) { m.layout->flags[0]->first_row = 0; }), kSketch));
+  CHECK(contains(refused([](fbs::ModelT& m) { m.layout->embeddings[0]->first_row = 0; }), kSketch));
+  CHECK(contains(refused([](fbs::ModelT& m) { m.layout->numerics[0]->first_row = 0; }), kSketch));
+  CHECK(contains(refused([](fbs::ModelT& m) { m.plan->steps[0]->columns = "sketch.rows"; }),
+                 "expected a row of columns a unit"));
 }
 
 TEST_CASE("16-bit floats that are not finite fail verification, and 16-bit tables must be panels and rows") {

@@ -15,11 +15,11 @@ namespace kinglet {
 /// Bytes of a model file that were read.
 struct BytesRead {
   uint64_t vectors = 0;  // of tokens, where the network reads their mean
-  uint64_t rows = 0;     // of the first layer
-  uint64_t rest = 0;     // of the sketch's rows, columns that are not stored with the others (rest_of_rows)
+  uint64_t sketch = 0;   // rows of the first layer: those of the sketch's codes
+  uint64_t rows = 0;     // all its other rows
   uint64_t columns = 0;  // of folded layers, or weights of their dense way
   uint64_t dense = 0;    // weights of all other layers
-  uint64_t total() const noexcept { return vectors + rows + rest + columns + dense; }
+  uint64_t total() const noexcept { return vectors + sketch + rows + columns + dense; }
 };
 
 /// One thread's scratch for one model. All memory is booked at creation; score() allocates nothing, takes no

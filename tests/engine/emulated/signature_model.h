@@ -37,6 +37,9 @@ inline constexpr SkeletonSignature kSkeletonSignatures[] = {
     {converter::Precision::int8, 1, 0x9595'CF26'A792'629A},
     {converter::Precision::int8, 2, 0x453B'A50D'33F7'D9F5},
     {converter::Precision::int8, 3, 0xEE8E'25D4'61D9'2599},
+    {converter::Precision::int4, 1, 0xDA89'45E3'C770'06D3},
+    {converter::Precision::int4, 2, 0x18C1'FE33'CC91'02B1},
+    {converter::Precision::int4, 3, 0xE717'E785'94E9'0A3C},
 };
 
 inline std::string name_of(const SkeletonSignature& skeleton) {
