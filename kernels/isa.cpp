@@ -6,6 +6,7 @@
 
 #include "kinglet/kernels/kernels.h"
 
+#include "fetch.h"
 #include "tables.h"
 #include "x86_cpu.h"
 
@@ -92,6 +93,12 @@ const char* missing_from_cpu() {
 #endif
 
 }  // namespace
+
+#if defined(__x86_64__)
+const bool fetch_far = gains_by_far_fetches(this_cpu());
+#else
+const bool fetch_far = true;
+#endif
 
 std::span<const Isa> built_isas() noexcept {
   return kBuilt;

@@ -59,6 +59,10 @@ bool runs(const X86Cpu& cpu, Isa isa) noexcept {
   return false;
 }
 
+bool gains_by_far_fetches(const X86Cpu& cpu) noexcept {
+  return !cpu.intel;
+}
+
 #if defined(__x86_64__)
 namespace {
 
@@ -74,6 +78,8 @@ X86Cpu this_cpu() noexcept {
   unsigned ebx = 0;
   unsigned ecx = 0;
   unsigned edx = 0;
+  if (__get_cpuid(0, &eax, &ebx, &ecx, &edx) != 0)
+    cpu.intel = ebx == signature_INTEL_ebx && ecx == signature_INTEL_ecx && edx == signature_INTEL_edx;
   if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0) cpu.leaf1_ecx = ecx;
   if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0) {  // 0 where leaf 7 does not exist
     cpu.leaf7_ebx = ebx;

@@ -37,14 +37,13 @@ struct KernelsS4 {
   struct Units {
     const uint8_t* rows[kUnits];
     const uint8_t* next[kUnits];  // those of the next call, or the same ones
-    const uint8_t* far[kUnits];   // what is read so much later: the next call's rows, or some lines on
+    const uint8_t* far[kUnits];   // what to ask for meanwhile (far_from)
     size_t count;
   };
 
   /// False where they are too many, or count less than not at all.
   KINGLET_INLINE bool find_units(const uint8_t* rows, size_t stride, const CountTerm* terms, size_t count,
                                  size_t ahead, Units& units) {
-    constexpr size_t kFar = 1024;
     units.count = 0;
     for (size_t t = 0; t < count; ++t) {
       if (terms[t].count < 0 || static_cast<size_t>(terms[t].count) > kUnits - units.count) return false;
@@ -54,7 +53,7 @@ struct KernelsS4 {
     }
     for (size_t u = 0; u < units.count; ++u) {
       units.next[u] = u < ahead ? rows + terms[count + u].row * (stride / 2) : units.rows[u];
-      units.far[u] = u < ahead ? units.next[u] : units.rows[u] + kFar;
+      units.far[u] = S8::far_from(units.rows[u], rows, stride / 2, u < ahead ? &terms[count + u] : nullptr);
     }
     return true;
   }

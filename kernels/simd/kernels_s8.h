@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "fetch.h"
 #include "simd/kernels_f32.h"
 
 /// The kernels of 8-bit rows and weights, for any instruction set. Sums of integers are exact, so each set
@@ -83,16 +84,25 @@ struct KernelsS8 {
     static constexpr size_t kLimit = kShortCounts + 1;
     struct Row {
       const int8_t* at;
-      const int8_t* far;  // what is read so much later: a row of the next call, or some lines on
+      const int8_t* far;  // what to ask for meanwhile
     };
     Row rows[kLimit];
     uint8_t counts[kLimit];
     size_t count = 0;  // of rows; even
   };
 
+  /// What to ask for where `row` is read: the same place in the row of `next`, a term of the next call, or,
+  /// if there is none, some lines on. Where that is no gain, what is read anyway.
+  template <typename Byte>
+  KINGLET_INLINE const Byte* far_from(const Byte* row, const Byte* rows, size_t row_bytes,
+                                      const CountTerm* next) {
+    constexpr size_t kFar = 1024;
+    if (!fetch_far) return row;
+    return next != nullptr ? rows + next->row * row_bytes : row + kFar;
+  }
+
   KINGLET_INLINE void find_pairs(const int8_t* rows, size_t stride, const CountTerm* terms, size_t count,
                                  size_t ahead, Pairs& pairs) {
-    constexpr size_t kFar = 1024;
     for (size_t t = 0; t < count; ++t) {
       if (terms[t].count == 0) continue;
       pairs.rows[pairs.count].at = rows + terms[t].row * stride;
@@ -103,7 +113,7 @@ struct KernelsS8 {
       pairs.counts[pairs.count++] = 0;
     }
     for (size_t r = 0; r < pairs.count; ++r)
-      pairs.rows[r].far = r < ahead ? rows + terms[count + r].row * stride : pairs.rows[r].at + kFar;
+      pairs.rows[r].far = far_from(pairs.rows[r].at, rows, stride, r < ahead ? &terms[count + r] : nullptr);
   }
 
   /// `kVectors` vectors of bytes, `at` bytes into the rows. Meanwhile the lines behind them are asked for:

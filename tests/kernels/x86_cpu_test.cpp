@@ -113,3 +113,9 @@ TEST_CASE(
          __builtin_cpu_supports("avx512dq") != 0 && __builtin_cpu_supports("avx512vl") != 0));
 }
 #endif
+
+TEST_CASE("lines far ahead are asked for but on Intel's CPUs, which do so themselves") {
+  using kinglet::kernels::gains_by_far_fetches;
+  CHECK(gains_by_far_fetches({}));
+  CHECK_FALSE(gains_by_far_fetches({.intel = true}));
+}
