@@ -115,7 +115,8 @@ TEST_CASE("add_rows_s8: every instruction set gives the scalar bits, for widths,
   Random random(21);
   for (const size_t width : {64, 128, 192, 256, 960, 1984, 2048, 2112, 3008, 4160}) {
     for (const size_t count : {0, 1, 2, 3, 4, 7, 8, 9, 15, 33}) {
-      Bytes rows(5 * width, count % 2 == 0 ? Bytes::Side::begin : Bytes::Side::end);
+      const size_t stride = width + (count % 4 < 2 ? 0 : 32);  // behind a row: 4-bit elements of the next
+      Bytes rows(4 * stride + width, count % 2 == 0 ? Bytes::Side::begin : Bytes::Side::end);
       fill(rows, random);
       Floats start(width, side_of(count));
       Floats scale(width, side_of(count));
@@ -130,12 +131,12 @@ TEST_CASE("add_rows_s8: every instruction set gives the scalar bits, for widths,
       }
       Floats expected(width, side_of(count));
       std::memcpy(expected.data(), start.data(), width * sizeof(float));
-      scalar().add_rows_s8(rows.data(), width, width, terms.data(), count, 0, 0.37F, scale.data(),
+      scalar().add_rows_s8(rows.data(), stride, width, terms.data(), count, 0, 0.37F, scale.data(),
                            expected.data());
       for (const KernelTable* table : tables()) {
         Floats actual(width, side_of(count));
         std::memcpy(actual.data(), start.data(), width * sizeof(float));
-        table->add_rows_s8(rows.data(), width, width, terms.data(), count, 0, 0.37F, scale.data(),
+        table->add_rows_s8(rows.data(), stride, width, terms.data(), count, 0, 0.37F, scale.data(),
                            actual.data());
         CHECK_MESSAGE(same_bits(expected, actual), kinglet::kernels::isa_name(table->isa)
                                                        << ", width " << width << ", " << count << " terms");

@@ -21,7 +21,7 @@ namespace kinglet::converter {
 ///   bf16, fp16: rows and hidden layers in floats of 16 bits, arithmetic in fp32.
 ///   int8: 8-bit sketch rows and hidden layers, 8- or 16-bit rows of all other features, activations of 14
 ///   bits, or most of them of 8 behind folded layers. mixed: the rows of int8, the hidden layers of bf16.
-///   int4: int8 with 4-bit sketch rows.
+///   int4: int8 with 4-bit sketch rows; where layers are folded, in all blocks but the last.
 enum class Precision : uint8_t { fp32, bf16, fp16, int8, mixed, int4 };
 inline constexpr std::array<std::string_view, 6> kPrecisionNames = {"fp32", "bf16",  "fp16",
                                                                     "int8", "mixed", "int4"};

@@ -129,9 +129,9 @@ struct KernelTable {
   void (*add_rows_s16)(const int16_t* rows, size_t stride, size_t width, const RowTerm* terms, size_t count,
                        float scale, const float* output_scale, float* sum);
 
-  /// The same for 8-bit rows in [-127, 127] that count whole times; width and stride are multiples of
-  /// kByteLane, and the counts' magnitudes sum up to kMaximumCounts at most, so that the integer sum is exact
-  /// in any order:
+  /// The same for 8-bit rows in [-127, 127] that count whole times; width is a multiple of kByteLane, stride
+  /// and the rows' address of half of it, and the counts' magnitudes sum up to kMaximumCounts at most, so
+  /// that the integer sum is exact in any order:
   /// `ahead` terms follow behind terms[count - 1], whose rows the next call will add: the kernel may have
   /// them fetched while it adds the last ones.
   ///   s = sum of term.count * rows[term.row * stride + o]
@@ -139,7 +139,7 @@ struct KernelTable {
   void (*add_rows_s8)(const int8_t* rows, size_t stride, size_t width, const CountTerm* terms, size_t count,
                       size_t ahead, float scale, const float* output_scale, float* sum);
 
-  /// The same for 4-bit rows (kNibbleGroup); a row has stride / 2 bytes.
+  /// The same for 4-bit rows (kNibbleGroup); a row is stride / 2 bytes from the next.
   void (*add_rows_s4)(const uint8_t* rows, size_t stride, size_t width, const CountTerm* terms, size_t count,
                       size_t ahead, float scale, const float* output_scale, float* sum);
 
