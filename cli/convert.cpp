@@ -136,7 +136,7 @@ void add_convert(Verb program) {
   verb.option("--calibrate-rows", options.calibration.maximum_rows, "How many of them to take [20000]")
       .needs(rows);
   verb.option("--frequent-bytes", options.calibration.frequent_bytes,
-              "Bytes for rows of frequent numbers [24M]")
+              "Bytes for rows of frequent numbers [48M]")
       .bytes()
       .needs(rows);
   verb.option("--token-bytes", options.calibration.token_bytes,

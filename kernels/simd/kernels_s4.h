@@ -79,7 +79,7 @@ struct KernelsS4 {
         const uint8_t* behind = fetched_rows[u] + fetched;
         for (size_t byte = 0; byte < kVectors * kBytes; byte += kLine) {
           __builtin_prefetch(behind + byte);
-          __builtin_prefetch(units.far[u] + at + byte, 0, 2);
+          if (fetch_far) __builtin_prefetch(units.far[u] + at + byte, 0, 2);
         }
         for (size_t v = 0; v < kVectors; ++v) {
           Set::add_nibbles(low[v], high[v], Set::load_nibbles(row + v * kBytes));

@@ -92,12 +92,11 @@ struct KernelsS8 {
   };
 
   /// What to ask for where `row` is read: the same place in the row of `next`, a term of the next call, or,
-  /// if there is none, some lines on. Where that is no gain, what is read anyway.
+  /// if there is none, some lines on. Only with fetch_far.
   template <typename Byte>
   KINGLET_INLINE const Byte* far_from(const Byte* row, const Byte* rows, size_t row_bytes,
                                       const CountTerm* next) {
     constexpr size_t kFar = 1024;
-    if (!fetch_far) return row;
     return next != nullptr ? rows + next->row * row_bytes : row + kFar;
   }
 
@@ -134,6 +133,7 @@ struct KernelsS8 {
       for (size_t byte = at; byte < at + kBlock; byte += kLine) {
         __builtin_prefetch(a + byte + kBlock);
         __builtin_prefetch(b + byte + kBlock);
+        if (!fetch_far) continue;
         __builtin_prefetch(far_a + byte, 0, 2);
         __builtin_prefetch(far_b + byte, 0, 2);
       }

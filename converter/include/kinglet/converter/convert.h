@@ -32,7 +32,7 @@ struct CalibrationOptions {
   std::vector<std::filesystem::path> rows;  // files, or folders of part-* files; none: no calibration
   std::filesystem::path history;
   uint64_t maximum_rows = 20'000;                // the first of them are taken
-  uint64_t frequent_bytes = uint64_t{24} << 20;  // for rows of frequent numeric values
+  uint64_t frequent_bytes = uint64_t{48} << 20;  // for rows of frequent numeric values
   uint64_t token_bytes = uint64_t{64} << 20;     // for rows of frequent tokens, with one norm a tweet
 };
 
