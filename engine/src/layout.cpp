@@ -204,8 +204,7 @@ class Resolver {
       NumericFeature feature;
       feature.encoding = numeric->encoding();
       feature.rows = encoded_rows(numeric->first_row(), layout_.encodings[feature.encoding].values(), place);
-      if (has_nibbles(tables_[feature.rows.table]))
-        fail(place, "4-bit rows are for the sketch alone");
+      if (has_nibbles(tables_[feature.rows.table])) fail(place, "4-bit rows are for the sketch alone");
       count_units(feature, place);
       feature.source = index_of(numeric_names(), numeric->name()->string_view());
       feature.scope = scope_of(numeric->scope(), place);
