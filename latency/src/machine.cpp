@@ -102,16 +102,4 @@ void spin(uint64_t steps) noexcept {
   static_cast<void>(result);
 }
 
-uint64_t spin_steps(double microseconds) noexcept {
-  constexpr uint64_t kTrial = 100'000;
-  double fastest = 0;
-  for (int trial = 0; trial < 20; ++trial) {
-    const auto start = Clock::now();
-    spin(kTrial);
-    const double taken = microseconds_since(start);
-    if (trial == 0 || taken < fastest) fastest = taken;
-  }
-  return static_cast<uint64_t>(microseconds / fastest * kTrial);
-}
-
 }  // namespace kinglet::latency

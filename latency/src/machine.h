@@ -41,7 +41,5 @@ class CacheSweeper {
 
 /// A loop of `steps` dependent multiplications: no memory, no branch but its own.
 void spin(uint64_t steps) noexcept;
-/// How many steps last so long on this CPU, as it runs now.
-uint64_t spin_steps(double microseconds) noexcept;
 
 }  // namespace kinglet::latency

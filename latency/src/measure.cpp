@@ -212,7 +212,7 @@ class Measurement {
     const Row& row = service_.parsed(lines_.front());
     Scores scores;
     const auto score = [&] { service_.session().score(row, service_.history(), scores); };
-    const uint64_t steps = spin_steps(median_of(score));
+    const uint64_t steps = steps_as_long_as(score);
     Times scored(options_.repeats);
     Times spun(options_.repeats);
     for (size_t i = 0; i < options_.repeats; ++i) {
@@ -231,16 +231,23 @@ class Measurement {
     return found;
   }
 
+  /// Of spin(), so that it lasts as long as `work`, both in the median. In turns, as they are measured then:
+  /// work in wide vectors slows the clock of some CPUs, and a loop beside it.
   template <typename Work>
-  static double median_of(const Work& work) {
-    constexpr size_t kTrials = 101;
-    Times times(kTrials);
+  static uint64_t steps_as_long_as(const Work& work) {
+    constexpr size_t kTrials = 1'001;
+    constexpr uint64_t kSteps = 50'000;
+    Times worked(kTrials);
+    Times spun(kTrials);
     for (size_t i = 0; i < kTrials; ++i) {
       const auto start = Clock::now();
       work();
-      times.add(Clock::now() - start);
+      const auto middle = Clock::now();
+      spin(kSteps);
+      spun.add(Clock::now() - middle);
+      worked.add(middle - start);
     }
-    return *times.quantiles().p50;
+    return static_cast<uint64_t>(*worked.quantiles().p50 / *spun.quantiles().p50 * double{kSteps});
   }
 
   Service& service_;
