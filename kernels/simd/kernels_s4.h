@@ -53,6 +53,7 @@ struct KernelsS4 {
     }
     for (size_t u = 0; u < units.count; ++u) {
       units.next[u] = u < ahead ? rows + terms[count + u].row * (stride / 2) : units.rows[u];
+      if (!fetch_far) continue;
       units.far[u] = S8::far_from(units.rows[u], rows, stride / 2, u < ahead ? &terms[count + u] : nullptr);
     }
     return true;

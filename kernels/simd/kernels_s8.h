@@ -111,7 +111,7 @@ struct KernelsS8 {
       pairs.rows[pairs.count].at = pairs.rows[pairs.count - 1].at;
       pairs.counts[pairs.count++] = 0;
     }
-    for (size_t r = 0; r < pairs.count; ++r)
+    for (size_t r = 0; fetch_far && r < pairs.count; ++r)
       pairs.rows[r].far = far_from(pairs.rows[r].at, rows, stride, r < ahead ? &terms[count + r] : nullptr);
   }
 
