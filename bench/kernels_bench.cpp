@@ -29,7 +29,6 @@ namespace {
 using kinglet::kernels::Bf16;
 using kinglet::kernels::CountTerm;
 using kinglet::kernels::DenseLane;
-using kinglet::kernels::Epilogue;
 using kinglet::kernels::F16;
 using kinglet::kernels::Isa;
 using kinglet::kernels::KernelTable;
@@ -285,8 +284,10 @@ Active active_rows() {
   return spread_rows(kActiveRows, kRows);
 }
 
-/// `add`: adds one tweet's active rows, of kTableRows rows of T, kElements of them a row, to a sum.
-template <typename T, size_t kElements = kStride, size_t kTableRows = kRows, typename Add>
+/// `add`: adds one tweet's active rows, of kTableRows rows of T, kElements of them a row, to a sum; it reads
+/// the first kRead of each.
+template <typename T, size_t kElements = kStride, size_t kTableRows = kRows, size_t kRead = kElements,
+          typename Add>
 void add_rows(benchmark::State& state, const Active& active, const Add& add) {
   const auto rows = make_rows<T>(kTableRows * kElements);
   const Floats sum = make_floats(kFoldedStride);
@@ -294,7 +295,7 @@ void add_rows(benchmark::State& state, const Active& active, const Add& add) {
   size_t added = 0;
   size_t read = kTweets / 2;  // not what the kernel has just read
   in_turns(
-      state, active.front().size() * kElements * sizeof(T),
+      state, active.front().size() * kRead * sizeof(T),
       [&] {
         add(rows.get(), added++ % kTweets, scale.get(), sum.get());
         benchmark::ClobberMemory();
@@ -302,7 +303,7 @@ void add_rows(benchmark::State& state, const Active& active, const Add& add) {
       [&] {
         uint64_t total = 0;
         for (const uint32_t row : active[read++ % kTweets])
-          total ^= streaming_read(rows.get() + row * kElements, kElements);
+          total ^= streaming_read(rows.get() + row * kElements, kRead);
         benchmark::DoNotOptimize(total);
       });
 }
@@ -400,13 +401,40 @@ void add_rows_s4(benchmark::State& state, const KernelTable* table) {
   add_counted_rows<uint8_t, kFoldedStride / 2>(state, table->add_rows_s4);
 }
 
-/// Numbers without a row of their own: bundles of their 16 encoded values' rows.
-void add_bundles_s8(benchmark::State& state, const KernelTable* table) {
+/// Rows of a split table of three folded layers: 4,608 columns of signs, behind them 1,536 of 8 bits, which
+/// are another kernel's.
+void count_signs(benchmark::State& state, const KernelTable* table) {
+  constexpr size_t kDepths = 20;
+  constexpr size_t kSignBytes = kFoldedStride / 8;
+  constexpr size_t kSplitStride = kSignBytes + kColumnOutputs;
+  const auto tweets = terms_of(active_rows(), [](uint32_t row) { return CountTerm{row, 1}; });
+  const auto counts = allocate<int16_t>(kFoldedStride);
+  add_rows<uint8_t, kSplitStride, kRows, kSignBytes>(
+      state, active_rows(), [&](const uint8_t* rows, size_t tweet, const float*, float*) {
+        const std::vector<CountTerm>& terms = tweets[tweet];
+        std::fill_n(counts.get(), kFoldedStride, int16_t{0});
+        for (size_t d = 0; d < kDepths; ++d) {
+          const size_t first = terms.size() * d / kDepths;
+          const size_t last = terms.size() * (d + 1) / kDepths;
+          table->count_signs(rows, kSplitStride, kFoldedStride, terms.data() + first, last - first,
+                             terms.size() - last, 1, counts.get());
+        }
+      });
+}
+
+template <typename T>
+using AddBundles = void(const T* bundles, size_t stride, size_t rows, size_t width, const uint32_t* active,
+                        const int16_t* counts, size_t count, float scale, const float* output_scale,
+                        float* sum);
+
+/// Numbers without a row of their own: bundles of their 16 encoded values' rows, kRowElements of T each.
+template <typename T, size_t kRowElements>
+void add_bundles(benchmark::State& state, AddBundles<T>* kernel) {
   constexpr size_t kBundleRows = 16;
   constexpr size_t kBundles = 73;
   constexpr size_t kActive = 8;
-  constexpr size_t kBundleBytes = kBundleRows * kFoldedStride;
-  const auto bundles = make_rows<int8_t>(kBundles * kBundleBytes);
+  constexpr size_t kBundleBytes = kBundleRows * kRowElements;
+  const auto bundles = make_rows<T>(kBundles * kBundleBytes);
   const auto counts = make_numbers<int16_t>(kActive * kBundleRows, 250);
   const Floats scale = make_floats(kFoldedStride);
   const Floats sum = make_floats(kFoldedStride);
@@ -415,8 +443,8 @@ void add_bundles_s8(benchmark::State& state, const KernelTable* table) {
   in_turns(
       state, kActive * kBundleBytes,
       [&] {
-        table->add_bundles_s8(bundles.get(), kBundleRows, kFoldedStride, active.data(), counts.get(), kActive,
-                              0.2F, scale.get(), sum.get());
+        kernel(bundles.get(), kBundleBytes, kBundleRows, kFoldedStride, active.data(), counts.get(), kActive,
+               0.2F, scale.get(), sum.get());
         benchmark::ClobberMemory();
       },
       [&] {
@@ -425,6 +453,14 @@ void add_bundles_s8(benchmark::State& state, const KernelTable* table) {
           total ^= streaming_read(bundles.get() + bundle * kBundleBytes, kBundleBytes);
         benchmark::DoNotOptimize(total);
       });
+}
+
+void add_bundles_s8(benchmark::State& state, const KernelTable* table) {
+  add_bundles<int8_t, kFoldedStride>(state, table->add_bundles_s8);
+}
+
+void add_bundles_s4(benchmark::State& state, const KernelTable* table) {
+  add_bundles<uint8_t, kFoldedStride / 2>(state, table->add_bundles_s4);
 }
 
 /// A chain of multiplications of 64-bit integers: three cycles each on every x86-64 CPU with AVX2.
@@ -469,8 +505,10 @@ int main(int argc, char** argv) {
       {"add_rows_s16/300x3008/", add_rows_s16},
       {"add_rows_s8/300x4608/", add_rows_s8},
       {"add_rows_s4/300x4608/", add_rows_s4},
+      {"count_signs/300x4608/", count_signs},
       {"add_columns_s8/304x1536/", add_columns_s8},
       {"add_bundles_s8/8x16x4608/", add_bundles_s8},
+      {"add_bundles_s4/8x16x4608/", add_bundles_s4},
   };
   benchmark::RegisterBenchmark("clock", clock_rate)->Unit(benchmark::kMicrosecond)->UseManualTime();
   for (const Isa isa : kinglet::kernels::built_isas()) {

@@ -48,8 +48,10 @@ KERNELS = [
     Kernel("add_rows_s16", r"add_rows_s16", r"vpmaddwd", 1),
     Kernel("add_rows_s8", r"::add_rows_short\(signed char", r"vpmaddubsw", 1),
     Kernel("add_columns_s8", r"::add_rows(_s8)?\(signed char", r"vpmaddwd|vpdpbusd", 0.5),
-    Kernel("add_bundles_s8", r"::add_bundles(_s8)?\(signed char", r"vpmaddwd|vpdpbusd", 0.5),
+    Kernel("add_bundles_s8", r"::add_bundles(<signed char>)?\(signed char", r"vpmaddwd|vpdpbusd", 0.5),
+    Kernel("add_bundles_s4", r"::add_bundles(_s4|<unsigned char>)\(unsigned char", r"vpmaddwd|vpdpbusd", 0.25),
     Kernel("add_rows_s4", r"::add_rows(_s4)?\(unsigned char", r"vpaddb", 0.5),
+    Kernel("add_signs", r"::add_signs\(short", FMA, 0.25),
     Kernel("quantize, largest", r"quantize\(float", r"vmaxps", 1),
     Kernel("quantize, rounding", r"quantize\(float", r"vcvtps2dq", 1),
 ]

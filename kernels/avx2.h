@@ -2,6 +2,7 @@
 
 #include <immintrin.h>
 
+#include "simd/kernels_s1.h"
 #include "simd/kernels_s4.h"
 
 /// AVX2 with FMA and F16C, for avx2.cpp and for the kernels of AVX-512 that do better with its vectors. In an
@@ -9,7 +10,7 @@
 namespace kinglet::kernels {
 namespace {
 
-struct Avx2 {
+struct Avx2 : simd::BitOperators {
   using Batch = xsimd::batch<float, xsimd::fma3<xsimd::avx2>>;
   static constexpr size_t kRows = 4;
   static constexpr size_t kPanels = 2;

@@ -11,11 +11,25 @@ using S8 = simd::KernelsS8<Avx512>;
 
 }  // namespace
 
-const KernelTable avx512_table = {
-    Isa::avx512,      F32::add_rows<float>, F32::add_rows<Bf16>,   F16Kernels::add_rows<F16>,
-    S8::add_rows_s16, S8::add_rows,         add_rows_s4,           S8::add_bundles,
-    F32::gemv<float>, F32::gemv<Bf16>,      F16Kernels::gemv<F16>, S8::quantize,
-    S8::gemv,         F32::activate,        F32::find_flips,       list_flips,
-    count_flips};
+const KernelTable avx512_table = {Isa::avx512,
+                                  F32::add_rows<float>,
+                                  F32::add_rows<Bf16>,
+                                  F16Kernels::add_rows<F16>,
+                                  S8::add_rows_s16,
+                                  S8::add_rows,
+                                  add_rows_s4,
+                                  count_signs,
+                                  simd::KernelsS1<Avx512>::add_signs,
+                                  S8::add_bundles,
+                                  S8::add_bundles_s4,
+                                  F32::gemv<float>,
+                                  F32::gemv<Bf16>,
+                                  F16Kernels::gemv<F16>,
+                                  S8::quantize,
+                                  S8::gemv,
+                                  F32::activate,
+                                  F32::find_flips,
+                                  list_flips,
+                                  count_flips};
 
 }  // namespace kinglet::kernels

@@ -3,6 +3,7 @@
 #include <immintrin.h>
 
 #include "avx2.h"
+#include "simd/kernels_s1.h"
 #include "simd/kernels_s4.h"
 
 /// What avx512.cpp and avx512vnni.cpp share. In an unnamed namespace: each file compiles its own with its own
@@ -105,7 +106,25 @@ struct Avx512 {
   KINGLET_INLINE Shorts add_shorts(Shorts a, Shorts b) { return _mm512_add_epi16(a, b); }
   KINGLET_INLINE Shorts all_shorts(int16_t value) { return _mm512_set1_epi16(value); }
 
+  template <typename Words>
+  KINGLET_INLINE Words parity(Words a, Words b, Words c) {
+    return ternary<0x96>(a, b, c);
+  }
+  template <typename Words>
+  KINGLET_INLINE Words majority(Words a, Words b, Words c) {
+    return ternary<0xE8>(a, b, c);
+  }
+  template <typename Words>
+  KINGLET_INLINE Words choose(Words mask, Words a, Words b) {
+    return ternary<0xCA>(mask, a, b);
+  }
+
  private:
+  template <int kTable, typename Words>
+  KINGLET_INLINE Words ternary(Words a, Words b, Words c) {
+    return reinterpret_cast<Words>(_mm512_ternarylogic_epi64(
+        reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b), reinterpret_cast<__m512i>(c), kTable));
+  }
   KINGLET_INLINE __m256i load_half(const void* from) {
     return _mm256_loadu_si256(static_cast<const __m256i*>(from));
   }
@@ -158,6 +177,16 @@ inline void add_rows_s4(const uint8_t* rows, size_t stride, size_t width, const 
   if (whole == width) return;
   simd::KernelsS4<Avx2>::add_rows(rows + whole / 2, stride, width - whole, terms, count, 0, scale,
                                   output_scale + whole, sum + whole);
+}
+
+/// The same for signs.
+inline void count_signs(const uint8_t* rows, size_t stride, size_t width, const CountTerm* terms,
+                        size_t count, size_t ahead, int32_t weight, int16_t* counts) {
+  const size_t whole = width / (2 * kSignGroup) * (2 * kSignGroup);
+  simd::KernelsS1<Avx512>::count_signs(rows, stride, whole, terms, count, ahead, weight, counts);
+  if (whole == width) return;
+  simd::KernelsS1<Avx2>::count_signs(rows + whole / 8, stride, width - whole, terms, count, 0, weight,
+                                     counts + whole);
 }
 
 }  // namespace

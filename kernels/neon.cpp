@@ -2,13 +2,14 @@
 #include <arm_neon.h>
 
 #include "scalar/flips.h"
+#include "simd/kernels_s1.h"
 #include "simd/kernels_s4.h"
 #include "tables.h"
 
 namespace kinglet::kernels {
 namespace {
 
-struct Neon {
+struct Neon : simd::BitOperators {
   using Batch = xsimd::batch<float, xsimd::neon64>;
   static constexpr size_t kRows = 4;
   static constexpr size_t kPanels = 2;
@@ -96,15 +97,15 @@ struct Neon {
 
 using F32 = simd::KernelsF32<Neon>;
 using S8 = simd::KernelsS8<Neon>;
+using S1 = simd::KernelsS1<Neon>;
 using S4 = simd::KernelsS4<Neon>;
 
 }  // namespace
 
-const KernelTable neon_table = {Isa::neon,          F32::add_rows<float>, F32::add_rows<Bf16>,
-                                F32::add_rows<F16>, S8::add_rows_s16,     S8::add_rows,
-                                S4::add_rows,       S8::add_bundles,      F32::gemv<float>,
-                                F32::gemv<Bf16>,    F32::gemv<F16>,       S8::quantize,
-                                S8::gemv,           F32::activate,        F32::find_flips,
-                                list_flips,         count_flips};
+const KernelTable neon_table = {
+    Isa::neon,          F32::add_rows<float>, F32::add_rows<Bf16>, F32::add_rows<F16>, S8::add_rows_s16,
+    S8::add_rows,       S4::add_rows,         S1::count_signs,     S1::add_signs,      S8::add_bundles,
+    S8::add_bundles_s4, F32::gemv<float>,     F32::gemv<Bf16>,     F32::gemv<F16>,     S8::quantize,
+    S8::gemv,           F32::activate,        F32::find_flips,     list_flips,         count_flips};
 
 }  // namespace kinglet::kernels

@@ -2,6 +2,7 @@
 #include <nmmintrin.h>
 
 #include "scalar/flips.h"
+#include "simd/kernels_s1.h"
 #include "simd/kernels_s4.h"
 #include "tables.h"
 
@@ -25,7 +26,7 @@ KINGLET_INLINE __m128d fused_to_odd(__m128d a, __m128d b, __m128d c) {
   return _mm_castsi128_pd(_mm_add_epi64(bits, _mm_and_si128(step, _mm_and_si128(inexact, even))));
 }
 
-struct Sse42 {
+struct Sse42 : simd::BitOperators {
   using Batch = xsimd::batch<float, xsimd::sse4_2>;
   static constexpr size_t kRows = 1;
   static constexpr size_t kPanels = 1;
@@ -147,15 +148,15 @@ struct Sse42 {
 
 using F32 = simd::KernelsF32<Sse42>;
 using S8 = simd::KernelsS8<Sse42>;
+using S1 = simd::KernelsS1<Sse42>;
 using S4 = simd::KernelsS4<Sse42>;
 
 }  // namespace
 
-const KernelTable sse42_table = {Isa::sse42,         F32::add_rows<float>, F32::add_rows<Bf16>,
-                                 F32::add_rows<F16>, S8::add_rows_s16,     S8::add_rows,
-                                 S4::add_rows,       S8::add_bundles,      F32::gemv<float>,
-                                 F32::gemv<Bf16>,    F32::gemv<F16>,       S8::quantize,
-                                 S8::gemv,           F32::activate,        F32::find_flips,
-                                 list_flips,         count_flips};
+const KernelTable sse42_table = {
+    Isa::sse42,         F32::add_rows<float>, F32::add_rows<Bf16>, F32::add_rows<F16>, S8::add_rows_s16,
+    S8::add_rows,       S4::add_rows,         S1::count_signs,     S1::add_signs,      S8::add_bundles,
+    S8::add_bundles_s4, F32::gemv<float>,     F32::gemv<Bf16>,     F32::gemv<F16>,     S8::quantize,
+    S8::gemv,           F32::activate,        F32::find_flips,     list_flips,         count_flips};
 
 }  // namespace kinglet::kernels

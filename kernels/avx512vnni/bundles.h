@@ -21,32 +21,48 @@ KINGLET_INLINE void find_bundle_counts(const int16_t* counts, size_t rows, Bundl
   }
 }
 
-/// `kPanels` panels side by side. VNNI multiplies unsigned by signed bytes: rows are taken with 128 added,
-/// and 128 times all counts are taken off.
-template <size_t kPanels>
-KINGLET_INLINE void bundle_tile(const int8_t* panels, size_t rows, size_t width, const uint32_t* active,
-                                const BundleCounts& counts, size_t count, int32_t* sums) {
-  constexpr size_t kVectors = kWidePanel * kQuad / 64;  // of a panel, for one quad of rows
-  const __m512i offset = _mm512_set1_epi8(-128);
+/// 64 elements of a bundle, from `at` on, as VNNI takes them: unsigned, kOffset<Byte> more than they are.
+template <typename Byte>
+inline constexpr uint32_t kOffset = std::is_same_v<Byte, int8_t> ? 128 : kNibbleOffset;
+
+KINGLET_INLINE __m512i bundle_elements(const int8_t* bundle, size_t at) {
+  return _mm512_xor_si512(_mm512_load_si512(bundle + at), _mm512_set1_epi8(-128));
+}
+KINGLET_INLINE __m512i bundle_elements(const uint8_t* bundle, size_t at) {
+  const __m256i pairs = _mm256_load_si256(reinterpret_cast<const __m256i*>(bundle + at / 2));
+  const __m512i halves = _mm512_inserti64x4(_mm512_castsi256_si512(pairs), _mm256_srli_epi16(pairs, 4), 1);
+  return _mm512_and_si512(halves, _mm512_set1_epi8(15));
+}
+
+/// `kPanels` panels side by side, from element `begin` of each bundle on.
+template <size_t kPanels, typename Byte>
+KINGLET_INLINE void bundle_tile(const Byte* bundles, size_t stride, size_t begin, size_t rows,
+                                const uint32_t* active, const BundleCounts& counts, size_t count,
+                                int32_t* sums) {
+  constexpr size_t kVectors = kWidePanel * kQuad / 64;             // of a panel, for one quad of rows
+  constexpr size_t kShare = std::is_same_v<Byte, int8_t> ? 1 : 2;  // elements a byte
   Sums low[kPanels][kVectors] = {};
   Sums high[kPanels][kVectors] = {};
   for (size_t a = 0; a < count; ++a) {
-    const int8_t* bundle = panels + active[a] * width * rows;
+    const Byte* bundle = bundles + active[a] * stride;
     for (size_t k = 0; k < rows; k += kQuad) {
       const __m512i low_counts = broadcast(counts.low + a * rows + k);
       const __m512i high_counts = broadcast(counts.high + a * rows + k);
       for (size_t p = 0; p < kPanels; ++p) {
-        const int8_t* values = bundle + (p * rows + k) * kWidePanel;
+        const size_t at = begin + (p * rows + k) * kWidePanel;
         for (size_t v = 0; v < kVectors; ++v) {
-          __builtin_prefetch(values + kPanels * rows * kWidePanel + 64 * v);
-          const __m512i w = _mm512_xor_si512(_mm512_load_si512(values + 64 * v), offset);
+          if (v % kShare == 0)
+            __builtin_prefetch(bundle + (at + kPanels * rows * kWidePanel + 64 * v) / kShare);
+          const __m512i w = bundle_elements(bundle, at + 64 * v);
           low[p][v] = add_products(low[p][v], w, low_counts);
           high[p][v] = add_products(high[p][v], w, high_counts);
         }
       }
     }
   }
-  const __m512i added = _mm512_slli_epi32(_mm512_set1_epi32(counts.total), 7);
+  // 128 times the most counts leave 32 bits too.
+  const uint32_t offsets = static_cast<uint32_t>(counts.total) * kOffset<Byte>;
+  const __m512i added = _mm512_set1_epi32(static_cast<int32_t>(offsets));
   for (size_t p = 0; p < kPanels; ++p) {
     for (size_t v = 0; v < kVectors; ++v) {
       // The parts may leave 32 bits on the way; what is left of them at the end does not.
@@ -57,15 +73,15 @@ KINGLET_INLINE void bundle_tile(const int8_t* panels, size_t rows, size_t width,
   }
 }
 
-inline void add_bundles_s8(const int8_t* bundles, size_t rows, size_t width, const uint32_t* active,
-                           const int16_t* counts, size_t count, float scale, const float* output_scale,
-                           float* sum) {
+template <typename Byte>
+void add_bundles(const Byte* bundles, size_t stride, size_t rows, size_t width, const uint32_t* active,
+                 const int16_t* counts, size_t count, float scale, const float* output_scale, float* sum) {
   constexpr size_t kPanels = kByteLane / kWidePanel;
   BundleCounts bytes;
   find_bundle_counts(counts, count * rows, bytes);
   for (size_t begin = 0; begin < width; begin += kByteLane) {
     alignas(kAlignment) int32_t sums[kByteLane];
-    bundle_tile<kPanels>(bundles + begin * rows, rows, width, active, bytes, count, sums);
+    bundle_tile<kPanels>(bundles, stride, begin * rows, rows, active, bytes, count, sums);
     S8::add_ints_to(sums, kByteLane, scale, output_scale + begin, sum + begin);
   }
 }

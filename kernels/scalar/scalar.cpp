@@ -63,15 +63,51 @@ void add_rows_s4(const uint8_t* rows, size_t stride, size_t width, const CountTe
   }
 }
 
-void add_bundles_s8(const int8_t* bundles, size_t rows, size_t width, const uint32_t* active,
+void count_signs(const uint8_t* rows, size_t stride, size_t width, const CountTerm* terms, size_t count,
+                 size_t /*ahead*/, int32_t weight, int16_t* counts) {
+  constexpr size_t kBytes = kSignGroup / 8;
+  for (size_t o = 0; o < width; ++o) {
+    int32_t s = 0;
+    for (size_t t = 0; t < count; ++t) {
+      const uint8_t* group = rows + terms[t].row * stride + o / kSignGroup * kBytes;
+      s += terms[t].count * (group[o % kBytes] >> o % kSignGroup / kBytes & 1);
+    }
+    counts[o] = static_cast<int16_t>(counts[o] + weight * s);
+  }
+}
+
+void add_signs(const int16_t* counts, size_t width, int32_t total, float scale, const float* output_scale,
+               float* sum) {
+  for (size_t o = 0; o < width; ++o) {
+    const auto signs = static_cast<float>(2 * counts[o] - total);
+    sum[o] = fused_multiply_add(scale * output_scale[o], signs, sum[o]);
+  }
+}
+
+/// Where row k's element for output o lies in a bundle, in elements.
+size_t bundle_place(size_t rows, size_t k, size_t o) {
+  return o / kWidePanel * kWidePanel * rows + (k / kQuad * kWidePanel + o % kWidePanel) * kQuad + k % kQuad;
+}
+
+void add_bundles_s8(const int8_t* bundles, size_t stride, size_t rows, size_t width, const uint32_t* active,
                     const int16_t* counts, size_t count, float scale, const float* output_scale, float* sum) {
   for (size_t o = 0; o < width; ++o) {
     int32_t s = 0;
     for (size_t a = 0; a < count; ++a) {
-      const int8_t* values = bundles + (active[a] * width + o / kWidePanel * kWidePanel) * rows;
-      for (size_t k = 0; k < rows; ++k) {
-        s += counts[a * rows + k] * values[(k / kQuad * kWidePanel + o % kWidePanel) * kQuad + k % kQuad];
-      }
+      const int8_t* bundle = bundles + active[a] * stride;
+      for (size_t k = 0; k < rows; ++k) s += counts[a * rows + k] * bundle[bundle_place(rows, k, o)];
+    }
+    sum[o] = fused_multiply_add(scale * output_scale[o], static_cast<float>(s), sum[o]);
+  }
+}
+
+void add_bundles_s4(const uint8_t* bundles, size_t stride, size_t rows, size_t width, const uint32_t* active,
+                    const int16_t* counts, size_t count, float scale, const float* output_scale, float* sum) {
+  for (size_t o = 0; o < width; ++o) {
+    int32_t s = 0;
+    for (size_t a = 0; a < count; ++a) {
+      const uint8_t* bundle = bundles + active[a] * stride;
+      for (size_t k = 0; k < rows; ++k) s += counts[a * rows + k] * nibble(bundle, bundle_place(rows, k, o));
     }
     sum[o] = fused_multiply_add(scale * output_scale[o], static_cast<float>(s), sum[o]);
   }
@@ -175,9 +211,9 @@ float find_flips(const float* scale, const float* in, size_t width, float* out) 
 
 }  // namespace
 
-const KernelTable scalar_table = {Isa::scalar, add_rows<float>, add_rows<Bf16>, add_rows<F16>, add_rows_s16,
-                                  add_rows_s8, add_rows_s4,     add_bundles_s8, gemv<float>,   gemv<Bf16>,
-                                  gemv<F16>,   quantize,        gemv_s8,        activate_f32,  find_flips,
-                                  list_flips,  count_flips};
+const KernelTable scalar_table = {
+    Isa::scalar, add_rows<float>, add_rows<Bf16>, add_rows<F16>,  add_rows_s16, add_rows_s8, add_rows_s4,
+    count_signs, add_signs,       add_bundles_s8, add_bundles_s4, gemv<float>,  gemv<Bf16>,  gemv<F16>,
+    quantize,    gemv_s8,         activate_f32,   find_flips,     list_flips,   count_flips};
 
 }  // namespace kinglet::kernels

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstring>
+#include <type_traits>
 
 #include "fetch.h"
 #include "simd/kernels_f32.h"
@@ -28,6 +29,7 @@ struct KernelsS8 {
   using Batch = typename Set::Batch;
   using Shorts = typename Set::Shorts;
   using Ints = typename Set::Ints;
+  using Halves __attribute__((vector_size(sizeof(Shorts)))) = uint16_t;  // the same, with operators
   static constexpr size_t kShorts = sizeof(Shorts) / 2;
   static constexpr size_t kInts = sizeof(Ints) / 4;
 
@@ -346,36 +348,72 @@ struct KernelsS8 {
 
   // Bundles ------------------------------------------------------------------------------------------------
 
-  /// A part of one panel: as many outputs as give `kSums` vectors of sums. Bundles are read side by side,
-  /// each as a stream, whose next panel is asked for meanwhile.
-  template <size_t kSums>
-  KINGLET_INLINE void bundle_part(const int8_t* panels, size_t rows, size_t width, const uint32_t* active,
-                                  const int16_t* counts, size_t count, int32_t* sums) {
+  /// Elements of a bundle, made 16-bit; of 4 bits 8 more than they are. They are those of vector `v` from
+  /// `at` on, which is a multiple of kNibbleGroup.
+  KINGLET_INLINE Shorts bundle_elements(const int8_t* bundle, size_t at, size_t v) {
+    return Set::widen_shorts(bundle + at + v * kShorts);
+  }
+  KINGLET_INLINE Shorts bundle_elements(const uint8_t* bundle, size_t at, size_t v) {
+    constexpr size_t kHalf = kNibbleGroup / 2;
+    const size_t group = v * kShorts / kNibbleGroup;
+    const size_t element = v * kShorts % kNibbleGroup;
+    const uint8_t* bytes = bundle + at / 2 + group * kHalf + element % kHalf;
+    const Halves pairs = reinterpret_cast<Halves>(Set::widen_shorts(reinterpret_cast<const int8_t*>(bytes)));
+    const Halves elements = (element < kHalf ? pairs : pairs >> 4) & 15;
+    return reinterpret_cast<Shorts>(elements);
+  }
+
+  /// A part of one panel, from element `at` of each bundle on: as many outputs as give `kSums` vectors of
+  /// sums. Bundles are read side by side, each as a stream, whose next panel is asked for meanwhile.
+  template <size_t kSums, typename Byte>
+  KINGLET_INLINE void bundle_part(const Byte* bundles, size_t stride, size_t at, size_t rows,
+                                  const uint32_t* active, const int16_t* counts, size_t count,
+                                  int32_t* sums) {
+    static_assert(kPartOutputs * kQuad % kNibbleGroup == 0);
     Ints s[kSums];
     for (size_t v = 0; v < kSums; ++v) s[v] = Set::zero_ints();
     for (size_t a = 0; a < count; ++a) {
-      const int8_t* panel = panels + active[a] * width * rows;
+      const Byte* bundle = bundles + active[a] * stride;
       for (size_t k = 0; k < rows; k += kQuad) {
         const Shorts q = Set::quad(counts + a * rows + k);
         for (size_t v = 0; v < kSums; ++v) {
-          s[v] = Set::add_products(s[v], Set::widen_shorts(panel + k * kWidePanel + v * kShorts), q);
+          s[v] = Set::add_products(s[v], bundle_elements(bundle, at + k * kWidePanel, v), q);
         }
       }
     }
     store_pair_sums<kSums>(s, sums);
   }
 
-  static void add_bundles(const int8_t* bundles, size_t rows, size_t width, const uint32_t* active,
-                          const int16_t* counts, size_t count, float scale, const float* output_scale,
-                          float* sum) {
+  template <typename Byte>
+  KINGLET_INLINE void add_any_bundles(const Byte* bundles, size_t stride, size_t rows, size_t width,
+                                      const uint32_t* active, const int16_t* counts, size_t count,
+                                      float scale, const float* output_scale, float* sum) {
+    int32_t added = 0;
+    if constexpr (std::is_same_v<Byte, uint8_t>) {
+      for (size_t r = 0; r < count * rows; ++r) added += kNibbleOffset * counts[r];
+    }
     for (size_t begin = 0; begin < width; begin += kWidePanel) {
       alignas(kAlignment) int32_t sums[kWidePanel];
       for (size_t part = 0; part < kWidePanel; part += kPartOutputs) {
-        bundle_part<kPartSums>(bundles + begin * rows + part * kQuad, rows, width, active, counts, count,
+        bundle_part<kPartSums>(bundles, stride, begin * rows + part * kQuad, rows, active, counts, count,
                                sums + part);
+      }
+      if constexpr (std::is_same_v<Byte, uint8_t>) {
+        for (int32_t& s : sums) s -= added;
       }
       add_ints_to(sums, kWidePanel, scale, output_scale + begin, sum + begin);
     }
+  }
+
+  static void add_bundles(const int8_t* bundles, size_t stride, size_t rows, size_t width,
+                          const uint32_t* active, const int16_t* counts, size_t count, float scale,
+                          const float* output_scale, float* sum) {
+    add_any_bundles(bundles, stride, rows, width, active, counts, count, scale, output_scale, sum);
+  }
+  static void add_bundles_s4(const uint8_t* bundles, size_t stride, size_t rows, size_t width,
+                             const uint32_t* active, const int16_t* counts, size_t count, float scale,
+                             const float* output_scale, float* sum) {
+    add_any_bundles(bundles, stride, rows, width, active, counts, count, scale, output_scale, sum);
   }
 
   // Dense layers -------------------------------------------------------------------------------------------

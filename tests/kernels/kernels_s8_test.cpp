@@ -19,6 +19,7 @@ using kinglet::kernels::DenseLane;
 using kinglet::kernels::Epilogue;
 using kinglet::kernels::Isa;
 using kinglet::kernels::KernelTable;
+using kinglet::kernels::kNibbleGroup;
 using kinglet::kernels::kQuad;
 using kinglet::kernels::kWidePanel;
 using kinglet::kernels::quantised_bytes;
@@ -218,41 +219,76 @@ TEST_CASE("add_rows_s8 is exact at the largest counts: of one row, of 16-bit sum
 
 namespace {
 
-/// Rows in bundles as the converter packs them.
+/// What bundles hold, and which kernel takes them.
+struct EightBits {
+  using Byte = int8_t;
+  static constexpr size_t kElements = 1;  // a byte
+  static constexpr int kSmallest = -127;
+  static constexpr int kLargest = 127;
+  static constexpr auto kKernel = &KernelTable::add_bundles_s8;
+};
+struct FourBits {
+  using Byte = uint8_t;
+  static constexpr size_t kElements = 2;
+  static constexpr int kSmallest = -8;
+  static constexpr int kLargest = 7;
+  static constexpr auto kKernel = &KernelTable::add_bundles_s4;
+};
+
+void fill(Guarded<uint8_t>& values, Random& random) {
+  for (uint8_t& value : values) value = static_cast<uint8_t>(random.below(256));
+}
+
+/// Rows in bundles as the converter packs them; `other` bytes of another part of the table are between two.
+template <typename Format>
 struct BundleCase {
-  BundleCase(size_t bundles, size_t bundle_rows, size_t columns, Side side)
+  using Byte = typename Format::Byte;
+  using Values = Guarded<Byte>;
+
+  BundleCase(size_t bundles, size_t bundle_rows, size_t columns, size_t other, Side side)
       : rows(bundle_rows),
         width(columns),
-        values(bundles * rows * width, side == Side::begin ? Bytes::Side::begin : Bytes::Side::end),
+        stride(rows * width / Format::kElements + other),
+        values(bundles * stride - other, side == Side::begin ? Values::Side::begin : Values::Side::end),
         scale(width, side) {}
 
-  int8_t& value(size_t bundle, size_t row, size_t o) {
-    return values[((bundle * (width / kWidePanel) + o / kWidePanel) * (rows / kQuad) + row / kQuad) *
-                      kWidePanel * kQuad +
-                  o % kWidePanel * kQuad + row % kQuad];
+  /// Sets an element by the words of kernels.h.
+  void set(size_t bundle, size_t row, size_t o, int value) {
+    const size_t panel_quad = o / kWidePanel * (rows / kQuad) + row / kQuad;
+    const size_t element = (panel_quad * kWidePanel + o % kWidePanel) * kQuad + row % kQuad;
+    Byte* const first = values.data() + bundle * stride;
+    if constexpr (Format::kElements == 1) {
+      first[element] = static_cast<int8_t>(value);
+    } else {
+      const size_t in_group = element % kNibbleGroup;
+      uint8_t& pair = first[element / kNibbleGroup * 32 + in_group % 32];
+      const int half = value + 8;
+      pair = static_cast<uint8_t>(in_group < 32 ? (pair & 0xF0) | half : (pair & 0x0F) | half << 4);
+    }
   }
 
   void add(const KernelTable& table, const Guarded<uint32_t>& active, const Guarded<int16_t>& counts,
            float factor, Floats& sum) const {
-    table.add_bundles_s8(values.data(), rows, width, active.data(), counts.data(), active.size(), factor,
-                         scale.data(), sum.data());
+    (table.*Format::kKernel)(values.data(), stride, rows, width, active.data(), counts.data(), active.size(),
+                             factor, scale.data(), sum.data());
   }
 
   size_t rows;
   size_t width;
-  Bytes values;
+  size_t stride;
+  Values values;
   Floats scale;
 };
 
-}  // namespace
-
-TEST_CASE("add_bundles_s8: every instruction set gives the scalar bits, for widths, rows and bundles") {
-  Random random(27);
+template <typename Format>
+void check_bundles(uint64_t seed) {
+  Random random(seed);
   constexpr size_t kBundles = 3;
   for (const size_t width : {64, 128, 192, 1536, 4608}) {
     for (const size_t rows : {4, 8, 12, 16, 64}) {
       for (const size_t count : {0, 1, 2, 3, 7, 64}) {
-        BundleCase bundles(kBundles, rows, width, side_of(count));
+        const size_t other = count % 3 == 0 ? 0 : count % 3 == 1 ? 64 : 1536;
+        BundleCase<Format> bundles(kBundles, rows, width, other, side_of(count));
         fill(bundles.values, random);
         fill(bundles.scale, random);
         Floats start(width, side_of(count));
@@ -273,27 +309,37 @@ TEST_CASE("add_bundles_s8: every instruction set gives the scalar bits, for widt
           bundles.add(*table, active, counts, 0.37F, actual);
           CHECK_MESSAGE(same_bits(expected, actual), kinglet::kernels::isa_name(table->isa)
                                                          << ", width " << width << ", " << count
-                                                         << " bundles of " << rows);
+                                                         << " bundles of " << rows << ", " << other
+                                                         << " bytes between them");
         }
       }
     }
   }
 }
 
-TEST_CASE("add_bundles_s8 is exact at the largest magnitudes and the most rows") {
-  Random random(28);
+template <typename Format>
+void check_largest_bundles(uint64_t seed) {
+  Random random(seed);
+  constexpr size_t kBundles = 2;
   constexpr size_t kRows = 16;
-  constexpr size_t kWidth = 64;
+  constexpr size_t kWidth = 128;
   constexpr size_t kCount = kinglet::kernels::kMaximumBundleRows / kRows;
-  BundleCase bundles(2, kRows, kWidth, Side::end);
+  BundleCase<Format> bundles(kBundles, kRows, kWidth, 64, Side::end);
+  std::vector<int64_t> elements(kBundles * kRows * kWidth);
+  const auto element = [&](size_t bundle, size_t row, size_t o) -> int64_t& {
+    return elements[(bundle * kRows + row) * kWidth + o];
+  };
+  fill(bundles.values, random);  // what is between them
   for (size_t o = 0; o < kWidth; ++o) {
     bundles.scale[o] = 1;
-    for (size_t bundle = 0; bundle < 2; ++bundle) {
-      for (size_t row = 0; row < kRows; ++row)
-        bundles.value(bundle, row, o) =
-            static_cast<int8_t>(o == 0   ? 127
-                                : o == 1 ? -127
-                                         : static_cast<int>(random.below(255)) - 127);
+    for (size_t bundle = 0; bundle < kBundles; ++bundle) {
+      for (size_t row = 0; row < kRows; ++row) {
+        const int any =
+            static_cast<int>(random.below(Format::kLargest - Format::kSmallest + 1)) + Format::kSmallest;
+        const int value = o % 64 == 0 ? Format::kLargest : o % 64 == 1 ? Format::kSmallest : any;
+        element(bundle, row, o) = value;
+        bundles.set(bundle, row, o, value);
+      }
     }
   }
   // As many rows as there may be, whose counts add up to the limit; and the largest counts.
@@ -302,7 +348,7 @@ TEST_CASE("add_bundles_s8 is exact at the largest magnitudes and the most rows")
     REQUIRE(count <= kCount);
     for (const int kind : {0, 1, 2}) {  // of the counts: above 0, below, of either sign
       Guarded<uint32_t> active(count, Guarded<uint32_t>::Side::end);
-      for (size_t a = 0; a < count; ++a) active[a] = static_cast<uint32_t>(a % 2);
+      for (size_t a = 0; a < count; ++a) active[a] = static_cast<uint32_t>(a % kBundles);
       Guarded<int16_t> counts(count * kRows, Guarded<int16_t>::Side::end);
       for (int16_t& value : counts) {
         const bool negative = kind == 1 || (kind == 2 && random.below(2) == 0);
@@ -312,7 +358,7 @@ TEST_CASE("add_bundles_s8 is exact at the largest magnitudes and the most rows")
       for (size_t a = 0; a < count; ++a) {
         for (size_t row = 0; row < kRows; ++row) {
           for (size_t o = 0; o < kWidth; ++o)
-            expected[o] += int64_t{counts[a * kRows + row]} * bundles.value(active[a], row, o);
+            expected[o] += counts[a * kRows + row] * element(active[a], row, o);
         }
       }
       for (const KernelTable* table : tables()) {
@@ -326,27 +372,55 @@ TEST_CASE("add_bundles_s8 is exact at the largest magnitudes and the most rows")
   }
 }
 
-TEST_CASE("add_bundles_s8: every count a bundle may have is taken as it is") {
+template <typename Format>
+void check_bundle_counts() {
   constexpr size_t kWidth = 64;
-  BundleCase bundles(1, kQuad, kWidth, Side::end);
+  BundleCase<Format> bundles(1, kQuad, kWidth, 0, Side::end);
   for (size_t o = 0; o < kWidth; ++o) {
     bundles.scale[o] = 1;
-    for (size_t row = 0; row < kQuad; ++row) bundles.value(0, row, o) = o % kQuad == row ? 1 : 0;
+    for (size_t row = 0; row < kQuad; ++row) bundles.set(0, row, o, o % kQuad == row ? 1 : 0);
   }
   Guarded<uint32_t> active(1, Guarded<uint32_t>::Side::end);
   active[0] = 0;
   Guarded<int16_t> counts(kQuad, Guarded<int16_t>::Side::end);
+  Floats sum(kWidth);
   constexpr int32_t kLargest = kinglet::kernels::kMaximumBundleCount;
   for (const KernelTable* table : tables()) {
     bool exact = true;
     for (int32_t value = -kLargest; value <= kLargest; ++value) {
       for (size_t row = 0; row < kQuad; ++row) counts[row] = static_cast<int16_t>(row == 2 ? value : -value);
-      Floats sum(kWidth);
+      for (float& s : sum) s = 0;
       bundles.add(*table, active, counts, 1, sum);
       exact &= sum[2] == static_cast<float>(value) && sum[61] == static_cast<float>(-value);
     }
     CHECK_MESSAGE(exact, kinglet::kernels::isa_name(table->isa));
   }
+}
+
+}  // namespace
+
+TEST_CASE("add_bundles_s8: every instruction set gives the scalar bits, for widths, rows and bundles") {
+  check_bundles<EightBits>(27);
+}
+
+TEST_CASE("add_bundles_s4: every instruction set gives the scalar bits, for widths, rows and bundles") {
+  check_bundles<FourBits>(29);
+}
+
+TEST_CASE("add_bundles_s8 is exact at the largest magnitudes and the most rows") {
+  check_largest_bundles<EightBits>(28);
+}
+
+TEST_CASE("add_bundles_s4 is exact at the largest magnitudes and the most rows") {
+  check_largest_bundles<FourBits>(30);
+}
+
+TEST_CASE("add_bundles_s8: every count a bundle may have is taken as it is") {
+  check_bundle_counts<EightBits>();
+}
+
+TEST_CASE("add_bundles_s4: every count a bundle may have is taken as it is") {
+  check_bundle_counts<FourBits>();
 }
 
 TEST_CASE("add_rows_s16: every instruction set gives the scalar bits, and whole weights an exact sum") {

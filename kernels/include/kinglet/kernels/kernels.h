@@ -53,6 +53,13 @@ inline constexpr size_t kMaximumCounts = size_t{1} << 24;
 inline constexpr size_t kNibbleGroup = 64;
 inline constexpr int32_t kNibbleOffset = 8;
 
+/// Rows of signs, -1 (a bit that is not set) or 1, eight a byte, in groups of 256 outputs: bit b of byte j of
+/// a group's 32 is output 32 b + j's.
+inline constexpr size_t kSignGroup = 256;
+
+/// What sums of signs' counts stay within: so many fit a 16-bit integer.
+inline constexpr int32_t kMaximumSigns = 0x7FFF;
+
 /// One active row of a table of 8-bit or 4-bit rows and how often it counts, which may be negative.
 struct CountTerm {
   uint32_t row;
@@ -143,16 +150,35 @@ struct KernelTable {
   void (*add_rows_s4)(const uint8_t* rows, size_t stride, size_t width, const CountTerm* terms, size_t count,
                       size_t ahead, float scale, const float* output_scale, float* sum);
 
-  /// The same for 8-bit rows in [-127, 127] that are always added together, `rows` of them a bundle:
-  /// `bundles` is [bundles][width / kWidePanel][rows / kQuad][kWidePanel][kQuad]; `rows` is a multiple of
-  /// kQuad, `width` of kByteLane. `active` names `count` bundles; counts[a * rows + k] is how often row k of
-  /// the a-th of them counts, at most kMaximumBundleCount in magnitude, all together at most kMaximumCounts;
-  /// count * rows is at most kMaximumBundleRows:
+  /// Counts rows of signs (kSignGroup), `stride` bytes from each other; width is a multiple of kSignGroup. No
+  /// count is negative, and `weight`, not negative either, times all counts that have gone into `counts` is
+  /// kMaximumSigns at most. `ahead` as above.
+  ///   counts[o] += weight * (the sum of term.count where the row's bit for o is set)
+  void (*count_signs)(const uint8_t* rows, size_t stride, size_t width, const CountTerm* terms, size_t count,
+                      size_t ahead, int32_t weight, int16_t* counts);
+
+  /// What counted signs add up to, for any width; `counts` is aligned as floats are, and `total` is the sum of
+  /// weights times counts of all rows counted:
+  ///   sum[o] = fma(scale * output_scale[o], float(2 * counts[o] - total), sum[o])
+  void (*add_signs)(const int16_t* counts, size_t width, int32_t total, float scale,
+                    const float* output_scale, float* sum);
+
+  /// 8-bit rows in [-127, 127] as add_rows_s8 takes them, that are always added together, `rows` of them a
+  /// bundle. Bundles are `stride` bytes from each other, each [width / kWidePanel][rows / kQuad][kWidePanel]
+  /// [kQuad]; `rows` is a multiple of kQuad, `width` of kByteLane, addresses and `stride` of kAlignment.
+  /// `active` names `count` bundles; counts[a * rows + k] is how often row k of the a-th of them counts, at
+  /// most kMaximumBundleCount in magnitude, all together at most kMaximumCounts; count * rows is at most
+  /// kMaximumBundleRows:
   ///   s = sum of counts[a * rows + k] * row(active[a], k)[o]
   ///   sum[o] = fma(scale * output_scale[o], float(s), sum[o])
-  void (*add_bundles_s8)(const int8_t* bundles, size_t rows, size_t width, const uint32_t* active,
-                         const int16_t* counts, size_t count, float scale, const float* output_scale,
-                         float* sum);
+  void (*add_bundles_s8)(const int8_t* bundles, size_t stride, size_t rows, size_t width,
+                         const uint32_t* active, const int16_t* counts, size_t count, float scale,
+                         const float* output_scale, float* sum);
+
+  /// The same for 4-bit rows: a bundle's elements, in the same order, are stored in groups of kNibbleGroup.
+  void (*add_bundles_s4)(const uint8_t* bundles, size_t stride, size_t rows, size_t width,
+                         const uint32_t* active, const int16_t* counts, size_t count, float scale,
+                         const float* output_scale, float* sum);
 
   /// Dense layer, for `count` vectors. `panels` is [outputs / panel][inputs][panel], panel being kWidePanel
   /// or kSlimPanel; `outputs` (padded) is a multiple of panel. For each lane and output o:
