@@ -97,6 +97,7 @@ void print_reads(const CalibrationReport& report) {
   fmt::print("  rows of frequent values   {}\n", report.frequent_rows);
   fmt::print("  rows of frequent tokens   {}\n", report.token_rows);
   fmt::print("  folded hidden layers      {}\n", report.folded_layers);
+  if (report.side_bits != 0) fmt::print("  side bits of the sketch   {}\n", report.side_bits);
   if (!report.flips) return;
   const auto& [layer1, layer2, layer3] = *report.flips;
   fmt::print("  units off their usual side, a row: {:.1f}, {:.1f}, {:.1f} of hidden layers 1, 2, 3\n", layer1,
@@ -168,6 +169,7 @@ ordered_json calibration_json(const CalibrationReport& report,
                        {"frequent_rows", report.frequent_rows},
                        {"token_rows", report.token_rows},
                        {"folded_layers", report.folded_layers}};
+  if (report.side_bits != 0) json["side_bits"] = report.side_bits;
   if (report.flips) json["flips"] = *report.flips;
   ordered_json& layers = json["layers"] = ordered_json::array();
   for (const converter::LayerError& layer : report.layers) {

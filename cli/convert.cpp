@@ -151,6 +151,11 @@ void add_convert(Verb program) {
               "What a byte of rows costs beside one of dense layers where that is chosen: less where a CPU "
               "reads both alike [3]")
       .needs(rows);
+  verb.option(
+          "--side-bits", options.side_bits,
+          "Of int4: bits of the sketch's rows in columns that tell little but a side of 0, those of folded "
+          "layers, 1 or 4 [1 where few units are off their usual side]")
+      .needs(rows);
   verb.flag("--strict", options.strict, "Refuse tensors that the network does not use");
   verb.flag("--json", arguments->json, "Report as JSON");
   verb.action([arguments] { run(*arguments); });

@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <map>
+#include <numeric>
 #include <set>
 #include <string>
 #include <string_view>
@@ -263,30 +264,59 @@ ActiveRows count_active_rows(const std::vector<StoredRequest>& requests, const F
           total.means / count};
 }
 
-size_t choose_layers(const Sides& sides, const ActiveRows& rows, const NarrowTypes& types, uint64_t hidden,
-                     double scattered_cost) {
-  const auto width = static_cast<double>(hidden);
-  const auto bytes_of = [](fbs::ElementType type) {
+uint32_t choose_side_bits(const Sides& sides, size_t layers, uint64_t hidden) {
+  constexpr double kSeldom = 0.02;
+  const double flips = std::accumulate(sides.flips.begin(), sides.flips.begin() + layers, 0.0);
+  return flips < kSeldom * static_cast<double>(layers * hidden) ? 1 : 4;
+}
+
+namespace {
+
+/// Bytes that a request reads of one output of a block: of a folded layer, whose rows have `side_bits`, or
+/// else.
+class BlockBytes {
+ public:
+  BlockBytes(const ActiveRows& rows, const NarrowTypes& types) : rows_(rows), types_(types) {}
+
+  double dense_plan() const { return rows_.sketch * bytes_of(types_.sketch) + others(1); }
+  double behind_folded() const {
+    const bool nibbles = types_.sketch == fbs::ElementType::s4;
+    return rows_.sketch * (nibbles ? 1 : bytes_of(types_.sketch)) + others(1);
+  }
+  double folded(uint32_t side_bits) const {
+    if (types_.sketch != fbs::ElementType::s4) return behind_folded();
+    return rows_.sketch * side_bits / 8 + others(side_bits == 1 ? 0.5 : 1);
+  }
+
+ private:
+  static double bytes_of(fbs::ElementType type) {
     return static_cast<double>(formats::element_bits(type)) / 8;
-  };
-  const bool nibbles = types.sketch == fbs::ElementType::s4;
-  const double sketch = bytes_of(types.sketch);
-  const double tokens = bytes_of(types.tokens);
-  const double encoded = bytes_of(types.encoded);
-  const double features = bytes_of(types.once);
-  const double mean = bytes_of(types.mean);
-  const double columns = bytes_of(types.columns);
-  const double dense = bytes_of(types.hidden);
-  const double block =
-      (rows.tokens * tokens + rows.encoded * encoded + rows.features * features + rows.means * mean) * width;
-  const double sketch_block = rows.sketch * sketch * width;
+  }
+  double others(double share) const {
+    return share * (rows_.tokens * bytes_of(types_.tokens) + rows_.encoded * bytes_of(types_.encoded) +
+                    rows_.features * bytes_of(types_.once)) +
+           rows_.means * bytes_of(types_.mean);
+  }
+
+  const ActiveRows& rows_;
+  const NarrowTypes& types_;
+};
+
+}  // namespace
+
+size_t choose_layers(const Sides& sides, const ActiveRows& rows, const NarrowTypes& types, uint64_t hidden,
+                     std::optional<uint32_t> side_bits, double scattered_cost) {
+  const auto width = static_cast<double>(hidden);
+  const double columns = static_cast<double>(formats::element_bits(types.columns)) / 8;
+  const double dense = static_cast<double>(formats::element_bits(types.hidden)) / 8;
+  const BlockBytes block(rows, types);
   size_t best = 0;
-  double fewest = scattered_cost * 2 * (block + sketch_block) + 3 * dense * width * width;
+  double fewest = scattered_cost * 2 * block.dense_plan() * width + 3 * dense * width * width;
   for (size_t layers = 1; layers <= kFoldable; ++layers) {
-    const double blocks = static_cast<double>(layers + 1) + (layers < 2 ? 1 : 0);
-    double gathered = blocks * (block + sketch_block);
-    // Blocks behind those of the folded layers then have 8 bits.
-    if (nibbles) gathered += (blocks - static_cast<double>(layers)) * sketch_block;
+    const auto folded = static_cast<double>(layers);
+    const double behind = layers < 2 ? 2 : 1;
+    const uint32_t bits = side_bits.value_or(choose_side_bits(sides, layers, hidden));
+    double gathered = (folded * block.folded(bits) + behind * block.behind_folded()) * width;
     for (size_t layer = 0; layer < layers; ++layer)
       gathered += sides.flips[layer] * static_cast<double>(layers - layer) * width * columns;
     const double bytes =

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -79,10 +80,14 @@ struct ActiveRows {
 ActiveRows count_active_rows(const std::vector<StoredRequest>& requests, const Frequent& frequent,
                              std::span<const uint16_t> codes, const TextShape& text, size_t encoded_values);
 
+/// What the sketch's rows have in the blocks of so many folded layers, where that is s4: 1 bit if units are
+/// seldom off their usual side, so that all but a few are far from it; else 4.
+uint32_t choose_side_bits(const Sides& sides, size_t layers, uint64_t hidden);
+
 /// How many layers to fold, so that a request reads the fewest bytes of rows, columns and dense weights,
-/// those of rows and columns counted `scattered_cost` times.
+/// those of rows and columns counted `scattered_cost` times. `side_bits`: else choose_side_bits.
 size_t choose_layers(const Sides& sides, const ActiveRows& rows, const NarrowTypes& types, uint64_t hidden,
-                     double scattered_cost);
+                     std::optional<uint32_t> side_bits, double scattered_cost);
 
 /// What a request would read in the plan without folded layers, by what it reads in one that has some.
 struct DenseBytes {

@@ -87,7 +87,9 @@ void add_languages(const LanguageTable& languages, const Network& network, const
 }
 
 /// Those that change the result; calibration's only where there was one.
-std::string options_text(const ConvertOptions& options, const TextShape& shape, size_t folded_layers) {
+/// `side_bits`: 0 where all columns are alike.
+std::string options_text(const ConvertOptions& options, const TextShape& shape, size_t folded_layers,
+                         uint32_t side_bits) {
   const std::string sizes = shape.dimensions != 0 ? " dimensions=" + std::to_string(shape.dimensions)
                                                   : " depth=" + std::to_string(shape.depth) +
                                                         " width=" + std::to_string(shape.width);
@@ -97,14 +99,16 @@ std::string options_text(const ConvertOptions& options, const TextShape& shape, 
   if (calibration.rows.empty()) return text;
   return text + " calibrate-rows=" + std::to_string(calibration.maximum_rows) +
          " frequent-bytes=" + std::to_string(calibration.frequent_bytes) +
-         " token-bytes=" + std::to_string(calibration.token_bytes) + " fold=" + std::to_string(folded_layers);
+         " token-bytes=" + std::to_string(calibration.token_bytes) +
+         " fold=" + std::to_string(folded_layers) +
+         (side_bits != 0 ? " side-bits=" + std::to_string(side_bits) : "");
 }
 
 void add_provenance(const ConvertOptions& options, const std::string& weights_format, const TextShape& shape,
-                    size_t folded_layers, fbs::ModelT& header) {
+                    size_t folded_layers, uint32_t side_bits, fbs::ModelT& header) {
   header.provenance = std::make_unique<fbs::ProvenanceT>();
   header.provenance->converter = "kinglet " KINGLET_VERSION;
-  header.provenance->options = options_text(options, shape, folded_layers);
+  header.provenance->options = options_text(options, shape, folded_layers, side_bits);
   header.provenance->sources.push_back(source_of("weights", weights_format, options.weights));
   header.provenance->sources.push_back(options.vectors.empty()
                                            ? source_of("codebook", "json", options.codebook)
@@ -157,6 +161,11 @@ struct Choices {
   size_t layers = 0;  // folded
 };
 
+/// 0 where all columns are alike.
+uint32_t side_bits_of(const Choices& choices, uint64_t hidden) {
+  return narrow_columns(choices.types, hidden, choices.layers) != 0 ? choices.types.side_bits : 0;
+}
+
 std::unique_ptr<fbs::PlanT> fold(const Sources& sources, InputLayout& layout, Precision precision,
                                  const Choices& choices, const ProgressFn& progress, TensorPack& pack) {
   const Network& network = sources.network;
@@ -188,7 +197,8 @@ Made make_model(const Sources& sources, const ConvertOptions& options, Precision
   header.layout = std::move(layout.layout);
   add_token_table(sources.tokens, header, pack);
   add_languages(sources.languages, sources.network, options, header);
-  add_provenance(options, sources.weights_format, sources.tokens.shape, choices.layers, header);
+  add_provenance(options, sources.weights_format, sources.tokens.shape, choices.layers,
+                 side_bits_of(choices, sources.network.hidden()), header);
   add_self_tests(header, sources.tokens.limit);
   std::vector<std::vector<std::byte>> tensors = pack.release(header);
   return {{std::move(header), std::move(tensors)}, pack.negligible()};
@@ -250,22 +260,35 @@ class Chooser {
   void choose_folded(const ProgressFn& progress) {
     choices_.sides = find_sides(reference_.model, requests_, progress);
     const uint64_t hidden = sources_.network.hidden();
-    choices_.layers = options_.folded_layers.value_or(choose_layers(
-        choices_.sides, count_active(choices_.frequent), choices_.types, hidden, options_.scattered_cost));
-    if (choices_.layers > 0) choices_.frequent = find_frequent(skeleton_columns(hidden, choices_.layers));
+    choices_.layers = options_.folded_layers.value_or(
+        choose_layers(choices_.sides, count_active(choices_.frequent), choices_.types, hidden,
+                      options_.side_bits, options_.scattered_cost));
+    if (choices_.layers == 0) return;
+    choices_.types.side_bits =
+        options_.side_bits.value_or(choose_side_bits(choices_.sides, choices_.layers, hidden));
+    // What rows that count once err is most of what is erred where they are most of what is added.
+    if (!options_.side_bits && choices_.types.once != fbs::ElementType::s8) choices_.types.side_bits = 4;
+    // Of fewer columns than make a group there are no signs.
+    if (narrow_columns(choices_.types, hidden, choices_.layers) == 0) choices_.types.side_bits = 4;
+    choices_.frequent = find_frequent(skeleton_columns(hidden, choices_.layers));
   }
 
   Frequent find_frequent(uint64_t columns) const {
     const CalibrationOptions& calibration = options_.calibration;
     Frequent frequent;
     frequent.values = frequent_values(requests_, reference_.model.numeric_count(), calibration.frequent_bytes,
-                                      formats::bytes_of(choices_.types.once, columns));
+                                      row_bytes(choices_.types.once, columns));
     frequent.vocabulary = sources_.tokens.rows();
     if (options_.features.sketch_norm != fbs::SketchNorm::tweet) return frequent;
-    frequent.tokens =
-        frequent_tokens(requests_, sources_.tokens.codes, sources_.tokens.shape, calibration.token_bytes,
-                        formats::bytes_of(choices_.types.tokens, columns));
+    frequent.tokens = frequent_tokens(requests_, sources_.tokens.codes, sources_.tokens.shape,
+                                      calibration.token_bytes, row_bytes(choices_.types.tokens, columns));
     return frequent;
+  }
+
+  /// Of any but the sketch's.
+  uint64_t row_bytes(fbs::ElementType type, uint64_t columns) const {
+    const uint64_t narrow = narrow_columns(choices_.types, sources_.network.hidden(), choices_.layers);
+    return formats::bytes_of(type, columns) - (choices_.types.side_bits == 1 ? narrow / 2 : 0);
   }
 
   ActiveRows count_active(const Frequent& frequent) const {
@@ -287,11 +310,11 @@ DenseBytes dense_bytes(const Reference& reference, const Network& network, const
       formats::bytes_of(choices.types.hidden, hidden * round_up(hidden, kernels::kWidePanel));
   const auto there = static_cast<double>(dense_columns(reference.model));
   const auto here = static_cast<double>(skeleton_columns(hidden, choices.layers));
-  DenseBytes bytes{there / here, there / here, choices.layers * layer};
-  if (choices.types.sketch == fbs::ElementType::s4) {  // all in 4 bits there, here the folded blocks
-    const auto sides = static_cast<double>(choices.layers * round_up(hidden, kernels::kByteLane));
-    bytes.sketch_share = there / 2 / (here - sides / 2);
-  }
+  const auto narrow = static_cast<double>(narrow_columns(choices.types, hidden, choices.layers));
+  const bool signs = choices.types.side_bits == 1;
+  DenseBytes bytes{there / (here - (signs ? narrow / 2 : 0)), there / here, choices.layers * layer};
+  if (choices.types.sketch == fbs::ElementType::s4)  // all in 4 bits there, here the folded blocks in fewer
+    bytes.sketch_share = there / 2 / (here - narrow * (signs ? 0.875 : 0.5));
   return bytes;
 }
 
@@ -305,6 +328,7 @@ CalibrationReport compare_with(const Reference& reference, formats::ModelFileWri
   report.frequent_rows = count_of(choices.frequent.values);
   report.token_rows = choices.frequent.tokens.size();
   report.folded_layers = static_cast<uint32_t>(choices.layers);
+  report.side_bits = side_bits_of(choices, network.hidden());
   if (!choices.sides.usual[0].empty()) report.flips = choices.sides.flips;
   return report;
 }
@@ -319,6 +343,10 @@ void check_options(const ConvertOptions& options) {
     throw Error("--calibrate-rows", "", "expected at least one row");
   if (!(options.scattered_cost > 0) || !std::isfinite(options.scattered_cost))
     throw Error("--scattered-cost", "", "expected a number above 0");
+  if (options.side_bits && options.precision != Precision::int4)
+    throw Error("--side-bits", "", "belongs to --precision int4");
+  if (options.side_bits && *options.side_bits != 1 && *options.side_bits != 4)
+    throw Error("--side-bits", "", "expected 1 or 4");
   if (!options.folded_layers) return;
   if (*options.folded_layers > kFoldable)
     throw Error("--fold", "", "expected 0 to " + std::to_string(kFoldable) + " layers");

@@ -43,7 +43,7 @@ std::unique_ptr<fbs::PlanT> fold_dense_f32(const Network& network, InputLayout& 
   add_frequent_values(frequent.values, table.rows(), *layout.layout);
   pack.add_vector(plan->bias, table.bias(), table.stride());
   pack.add_rows(plan->rows, fbs::ElementType::f32, rows, table.stride());
-  add_token_rows(table, frequent, table.rows() + count_of(frequent.values), fbs::ElementType::f32,
+  add_token_rows(table, frequent, table.rows() + count_of(frequent.values), fbs::ElementType::f32, 0,
                  *layout.layout, *plan, pack);
 
   pack.add_vector("hidden1.scale", network.norms[0].scale, padded);

@@ -240,7 +240,8 @@ std::unique_ptr<fbs::PlanT> fold_skeleton(const Network& network, InputLayout& l
   plan->name = "skeleton" + std::to_string(layers);
   {
     const FirstLayerTable table = skeleton.table();
-    add_first_layer(table, layout, frequent, tokens, types, layers * table.block(), *plan, pack);
+    add_first_layer(table, layout, frequent, tokens, types, narrow_columns(types, network.hidden(), layers),
+                    *plan, pack);
     for (size_t b = 0; b * table.block() < table.stride(); ++b) {
       plan->blocks.push_back(
           block(b <= layers ? block_name(b) : "projection", b * table.block(), network.hidden()));

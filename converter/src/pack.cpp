@@ -13,6 +13,8 @@ namespace kinglet::converter {
 
 namespace {
 
+constexpr double kNibbleLimit = 7;
+
 /// What one unit stands for: a float, since that is what the engine multiplies by; 1 where all values are 0.
 double unit_of(double largest, double limit, const std::string& tensor) {
   const double unit = largest / limit;
@@ -71,6 +73,18 @@ std::vector<uint8_t> pairs_of(std::span<const int8_t> units) {
   return pairs;
 }
 
+/// Signs, eight a byte, group by group.
+std::vector<uint8_t> bits_of(std::span<const int8_t> units) {
+  constexpr uint64_t kBytes = kernels::kSignGroup / 8;
+  std::vector<uint8_t> bytes(units.size() / 8);
+  for (size_t i = 0; i < units.size(); ++i) {
+    const auto bit = static_cast<uint8_t>(units[i] > 0 ? 1 : 0);
+    bytes[i / kernels::kSignGroup * kBytes + i % kBytes] |=
+        static_cast<uint8_t>(bit << i % kernels::kSignGroup / kBytes);
+  }
+  return bytes;
+}
+
 }  // namespace
 
 template <typename Element>
@@ -112,15 +126,18 @@ void TensorPack::add_float_rows(const std::string& name, fbs::ElementType type,
 
 template <typename Integer>
 TensorPack::IntegerRows<Integer> TensorPack::round_rows(const std::string& name,
-                                                        std::span<const double> values, uint64_t columns) {
+                                                        std::span<const double> values, uint64_t columns,
+                                                        uint64_t narrow) {
   std::vector<double> largest(columns);
   for (size_t i = 0; i < values.size(); ++i)
     largest[i % columns] = std::max(largest[i % columns], std::fabs(values[i]));
-  constexpr double kLimit = std::numeric_limits<Integer>::max();
+  const auto limit = [narrow](uint64_t c) {
+    return c < narrow ? kNibbleLimit : double{std::numeric_limits<Integer>::max()};
+  };
   IntegerRows<Integer> rows{std::vector<Integer>(values.size()), std::vector<double>(columns)};
-  for (uint64_t c = 0; c < columns; ++c) rows.scale[c] = unit_of(largest[c], kLimit, name);
+  for (uint64_t c = 0; c < columns; ++c) rows.scale[c] = unit_of(largest[c], limit(c), name);
   for (size_t i = 0; i < values.size(); ++i)
-    rows.units[i] = static_cast<Integer>(to_units(values[i], rows.scale[i % columns], kLimit));
+    rows.units[i] = static_cast<Integer>(to_units(values[i], rows.scale[i % columns], limit(i % columns)));
   return rows;
 }
 
@@ -148,58 +165,84 @@ void TensorPack::add_rows(const std::string& name, fbs::ElementType type, std::s
   }
 }
 
-void TensorPack::add_nibble_rows(const std::string& name, const NibbleRows& rows) {
+void TensorPack::add_nibble_rows(const std::string& name, const NarrowRows& rows) {
   const std::vector<uint8_t> pairs = pairs_of(rows.units);
   const uint64_t columns = rows.scale.size();
   add(name, fbs::ElementType::s4, {rows.units.size() / columns, columns}, std::as_bytes(std::span(pairs)));
   add_vector(name + ".scale", rows.scale, columns);
 }
 
-void TensorPack::add_split_rows(const std::string& name, const NibbleRows& first,
-                                std::span<const double> others) {
-  const uint64_t nibbles = first.scale.size();
-  const uint64_t count = first.units.size() / nibbles;
-  const uint64_t bytes = others.size() / count;
-  const std::vector<uint8_t> pairs = pairs_of(first.units);
-  const IntegerRows<int8_t> behind = round_rows<int8_t>(name, others, bytes);
-  std::vector<std::byte> rows;
-  rows.reserve(pairs.size() + behind.units.size());
+void TensorPack::add_split_rows(const std::string& name, const ByteRows& rows, uint64_t narrow,
+                                uint32_t bits) {
+  const uint64_t columns = rows.scale.size();
+  const uint64_t count = rows.units.size() / columns;
+  std::vector<std::byte> packed;
+  packed.reserve(count * (columns - narrow + narrow * bits / 8));
   for (uint64_t r = 0; r < count; ++r) {
-    const auto lower = std::as_bytes(std::span(pairs).subspan(r * nibbles / 2, nibbles / 2));
-    const auto upper = std::as_bytes(std::span(behind.units).subspan(r * bytes, bytes));
-    rows.insert(rows.end(), lower.begin(), lower.end());
-    rows.insert(rows.end(), upper.begin(), upper.end());
+    const std::span<const int8_t> row = std::span(rows.units).subspan(r * columns, columns);
+    const std::vector<uint8_t> first = bits == 1 ? bits_of(row.first(narrow)) : pairs_of(row.first(narrow));
+    const auto behind = std::as_bytes(row.subspan(narrow));
+    const auto before = std::as_bytes(std::span(first));
+    packed.insert(packed.end(), before.begin(), before.end());
+    packed.insert(packed.end(), behind.begin(), behind.end());
   }
-  fbs::TensorT& info = add(name, fbs::ElementType::s8, {count, nibbles + bytes}, rows);
+  fbs::TensorT& info = add(name, fbs::ElementType::s8, {count, columns}, packed);
   info.packing = fbs::Packing::split;
-  info.panel = static_cast<uint32_t>(nibbles);
-  std::vector<double> scale = first.scale;
-  scale.insert(scale.end(), behind.scale.begin(), behind.scale.end());
-  add_vector(name + ".scale", scale, scale.size());
+  info.narrow = static_cast<uint32_t>(narrow);
+  info.narrow_bits = static_cast<uint8_t>(bits);
+  add_vector(name + ".scale", rows.scale, columns);
+}
+
+void TensorPack::add_split_rows(const std::string& name, const NarrowRows& first, uint32_t bits,
+                                std::span<const double> others) {
+  const uint64_t narrow = first.scale.size();
+  const uint64_t count = first.units.size() / narrow;
+  const uint64_t wide = others.size() / count;
+  const IntegerRows<int8_t> behind = round_rows<int8_t>(name, others, wide);
+  ByteRows rows{{}, first.scale, {}};
+  rows.scale.insert(rows.scale.end(), behind.scale.begin(), behind.scale.end());
+  rows.units.reserve(first.units.size() + behind.units.size());
+  for (uint64_t r = 0; r < count; ++r) {
+    const auto lower = std::span(first.units).subspan(r * narrow, narrow);
+    const auto upper = std::span(behind.units).subspan(r * wide, wide);
+    rows.units.insert(rows.units.end(), lower.begin(), lower.end());
+    rows.units.insert(rows.units.end(), upper.begin(), upper.end());
+  }
+  add_split_rows(name, rows, narrow, bits);
 }
 
 void TensorPack::add_bundles(const std::string& name, std::span<const double> values, uint64_t columns,
-                             uint64_t bundle) {
+                             uint64_t narrow, uint64_t bundle) {
   constexpr uint64_t kQuad = kernels::kQuad;
   constexpr uint64_t kPanel = kernels::kWidePanel;
-  add_integer_rows<int8_t>(name, fbs::ElementType::s8, values, columns);
-  // The scale was added last.
-  std::vector<std::byte>& rows = bytes_[bytes_.size() - 2];
-  std::vector<std::byte> packed(rows.size());
-  for (uint64_t i = 0; i < rows.size(); ++i) {
+  const IntegerRows<int8_t> rows = round_rows<int8_t>(name, values, columns, narrow);
+  std::vector<int8_t> units(rows.units.size());
+  for (uint64_t i = 0; i < units.size(); ++i) {
     const uint64_t row = i / columns;
     const uint64_t column = i % columns;
     const uint64_t quad = ((row / bundle * columns + column / kPanel * kPanel) * bundle +
                            row % bundle / kQuad * kPanel * kQuad);
-    packed[quad + column % kPanel * kQuad + row % kQuad] = rows[i];
+    units[quad + column % kPanel * kQuad + row % kQuad] = rows.units[i];
   }
-  rows = std::move(packed);
-  fbs::TensorT& info = *infos_[infos_.size() - 2];
+  const uint64_t first = narrow * bundle;
+  std::vector<std::byte> packed;
+  packed.reserve(units.size());
+  for (auto left = std::span<const int8_t>(units); !left.empty(); left = left.subspan(columns * bundle)) {
+    const std::vector<uint8_t> pairs = pairs_of(left.first(first));
+    const auto before = std::as_bytes(std::span(pairs));
+    const auto behind = std::as_bytes(left.subspan(first, columns * bundle - first));
+    packed.insert(packed.end(), before.begin(), before.end());
+    packed.insert(packed.end(), behind.begin(), behind.end());
+  }
+  fbs::TensorT& info = add(name, fbs::ElementType::s8, {values.size() / columns, columns}, packed);
   info.packing = fbs::Packing::bundles;
   info.panel = static_cast<uint32_t>(bundle);
+  info.narrow = static_cast<uint32_t>(narrow);
+  add_vector(name + ".scale", rows.scale, columns);
 }
 
-void TensorPack::add_byte_rows(const std::string& name, const ByteRows& rows) {
+void TensorPack::add_byte_rows(const std::string& name, const ByteRows& rows, uint64_t narrow) {
+  if (narrow != 0) return add_split_rows(name, rows, narrow, 4);
   const uint64_t columns = rows.scale.size();
   add(name, fbs::ElementType::s8, {rows.units.size() / columns, columns},
       std::as_bytes(std::span(rows.units)));

@@ -33,15 +33,18 @@ class TensorPack {
   void add_rows(const std::string& name, fbs::ElementType type, std::span<const double> values,
                 uint64_t columns);
   /// [rows, columns] of type s4, and `name`.scale.
-  void add_nibble_rows(const std::string& name, const NibbleRows& rows);
-  /// Rows whose first columns have 4 bits, and the others, [rows][columns behind], 8 (fbs::Packing::split);
-  /// one `name`.scale for all.
-  void add_split_rows(const std::string& name, const NibbleRows& first, std::span<const double> others);
-  /// As add_rows of type s8, in bundles of `bundle` rows, a multiple of 4; columns are a multiple of 64.
-  void add_bundles(const std::string& name, std::span<const double> values, uint64_t columns,
+  void add_nibble_rows(const std::string& name, const NarrowRows& rows);
+  /// Rows whose first `narrow` columns have `bits`, 4 or 1, and the others 8 (fbs::Packing::split).
+  void add_split_rows(const std::string& name, const ByteRows& rows, uint64_t narrow, uint32_t bits);
+  /// The same of two parts: `others`, [rows][columns behind the first], are rounded as in add_rows.
+  void add_split_rows(const std::string& name, const NarrowRows& first, uint32_t bits,
+                      std::span<const double> others);
+  /// As add_rows of type s8, in bundles of `bundle` rows, a multiple of 4; columns are a multiple of 64. The
+  /// first `narrow` of them have 4 bits.
+  void add_bundles(const std::string& name, std::span<const double> values, uint64_t columns, uint64_t narrow,
                    uint64_t bundle);
-  /// [rows, columns] of type s8, and `name`.scale.
-  void add_byte_rows(const std::string& name, const ByteRows& rows);
+  /// [rows, columns] of type s8, and `name`.scale; the first `narrow` columns have 4 bits.
+  void add_byte_rows(const std::string& name, const ByteRows& rows, uint64_t narrow);
   /// 32-bit integers.
   void add_numbers(const std::string& name, std::span<const int32_t> numbers);
   /// A [outputs][inputs] matrix in 8 bits, as [outputs / panel][inputs / 4][panel][4], and beside it
@@ -75,7 +78,7 @@ class TensorPack {
   };
   template <typename Integer>
   static IntegerRows<Integer> round_rows(const std::string& name, std::span<const double> values,
-                                         uint64_t columns);
+                                         uint64_t columns, uint64_t narrow = 0);
   template <typename Integer>
   void add_integer_rows(const std::string& name, fbs::ElementType type, std::span<const double> values,
                         uint64_t columns);

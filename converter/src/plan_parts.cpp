@@ -10,6 +10,12 @@ uint64_t round_up(uint64_t value, uint64_t step) {
   return (value + step - 1) / step * step;
 }
 
+uint64_t narrow_columns(const NarrowTypes& types, uint64_t hidden, size_t layers) {
+  if (types.sketch != fbs::ElementType::s4) return 0;
+  const uint64_t group = types.side_bits == 1 ? kernels::kSignGroup : kernels::kNibbleGroup;
+  return layers * round_up(hidden, kernels::kByteLane) / group * group;
+}
+
 Linear fold_norm(const Linear& linear, const Norm& norm) {
   Linear folded = linear;
   for (uint64_t o = 0; o < linear.outputs; ++o) {
@@ -80,23 +86,24 @@ std::vector<double> columns_of(std::span<const double> rows, uint64_t stride, ui
   return columns;
 }
 
-/// The sketch's rows in 4 bits; behind the first `side_columns`, if there are such, in 8.
-void add_nibble_sketch(const std::string& name, std::span<const double> rows, uint64_t stride,
-                       uint64_t side_columns, const SketchTokens& tokens, TensorPack& pack) {
-  if (side_columns == 0) {
-    pack.add_nibble_rows(name, round_sketch_rows(rows, stride, tokens));
+/// The sketch's rows in 4 bits; behind the first `narrow`, if there are such, which have `side_bits`,
+/// in 8.
+void add_narrow_sketch(const std::string& name, std::span<const double> rows, uint64_t stride,
+                       uint64_t narrow, uint32_t side_bits, const SketchTokens& tokens, TensorPack& pack) {
+  if (narrow == 0) {
+    pack.add_nibble_rows(name, round_sketch_rows(rows, stride, 4, tokens));
     return;
   }
-  const std::vector<double> sides = columns_of(rows, stride, 0, side_columns);
-  pack.add_split_rows(name, round_sketch_rows(sides, side_columns, tokens),
-                      columns_of(rows, stride, side_columns, stride));
+  const std::vector<double> sides = columns_of(rows, stride, 0, narrow);
+  pack.add_split_rows(name, round_sketch_rows(sides, narrow, side_bits, tokens), side_bits,
+                      columns_of(rows, stride, narrow, stride));
 }
 
 }  // namespace
 
 void add_first_layer(const FirstLayerTable& table, InputLayout& layout, const Frequent& frequent,
-                     const SketchTokens& tokens, const NarrowTypes& types, uint64_t side_columns,
-                     fbs::PlanT& plan, TensorPack& pack) {
+                     const SketchTokens& tokens, const NarrowTypes& types, uint64_t narrow, fbs::PlanT& plan,
+                     TensorPack& pack) {
   // A mean has few rows that are all added, with any weight: they are stored as other features'.
   const bool mean = layout.layout->token_mean != nullptr;
   const fbs::ElementType text = mean ? types.mean : types.sketch;
@@ -109,8 +116,9 @@ void add_first_layer(const FirstLayerTable& table, InputLayout& layout, const Fr
   once.insert(once.end(), values.begin(), values.end());
   std::vector<double> bias(table.bias().begin(), table.bias().end());
   ByteRows byte_rows;
+  const uint64_t others_narrow = types.side_bits == 1 ? narrow : 0;
   if (types.once == fbs::ElementType::s8) {
-    byte_rows = round_once_rows(once, table.stride(), frequent.once, tokens.progress);
+    byte_rows = round_once_rows(once, table.stride(), others_narrow, frequent.once, tokens.progress);
     for (size_t o = 0; o < bias.size(); ++o) bias[o] += byte_rows.bias[o];
   }
   plan.bias = "first_layer.bias";
@@ -119,31 +127,32 @@ void add_first_layer(const FirstLayerTable& table, InputLayout& layout, const Fr
   if (is_integer(text)) plan.rows_scale = plan.rows + ".scale";
   const std::span<const double> rows = table.values().first(text_rows * table.stride());
   if (text == fbs::ElementType::s4) {
-    add_nibble_sketch(plan.rows, rows, table.stride(), side_columns, tokens, pack);
+    add_narrow_sketch(plan.rows, rows, table.stride(), narrow, types.side_bits, tokens, pack);
   } else {
     pack.add_rows(plan.rows, text, rows, table.stride());
   }
   const std::span<const double> encoded = others.first(encoded_rows * table.stride());
   const uint64_t bundle = encoded_rows / layout.layout->numerics.size();
   if (types.encoded == fbs::ElementType::s8 && bundle % kernels::kQuad == 0) {
-    pack.add_bundles("encoded.rows", encoded, table.stride(), bundle);
+    pack.add_bundles("encoded.rows", encoded, table.stride(), others_narrow, bundle);
   } else {
     pack.add_rows("encoded.rows", types.encoded, encoded, table.stride());
   }
   add_more_rows(plan, "encoded.rows", types.encoded);
   if (types.once == fbs::ElementType::s8) {
-    pack.add_byte_rows("feature.rows", byte_rows);
+    pack.add_byte_rows("feature.rows", byte_rows, others_narrow);
   } else {
     pack.add_rows("feature.rows", types.once, once, table.stride());
   }
   add_more_rows(plan, "feature.rows", types.once);
   add_frequent_values(frequent.values, table.rows(), *layout.layout);
-  add_token_rows(table, frequent, table.rows() + count_of(frequent.values), types.tokens, *layout.layout,
-                 plan, pack);
+  add_token_rows(table, frequent, table.rows() + count_of(frequent.values), types.tokens, others_narrow,
+                 *layout.layout, plan, pack);
 }
 
 void add_token_rows(const FirstLayerTable& table, const Frequent& frequent, uint64_t first_row,
-                    fbs::ElementType type, fbs::FeatureLayoutT& layout, fbs::PlanT& plan, TensorPack& pack) {
+                    fbs::ElementType type, uint64_t narrow, fbs::FeatureLayoutT& layout, fbs::PlanT& plan,
+                    TensorPack& pack) {
   if (frequent.tokens.empty()) return;
   constexpr const char* kRows = "token.rows";
   std::vector<int32_t> numbers(frequent.vocabulary, -1);
@@ -152,7 +161,12 @@ void add_token_rows(const FirstLayerTable& table, const Frequent& frequent, uint
     numbers[token.token] = static_cast<int32_t>(groups.size());
     groups.push_back(token.rows);
   }
-  pack.add_rows(kRows, type, table.sums(groups), table.stride());
+  const std::vector<double> sums = table.sums(groups);
+  if (narrow != 0) {
+    pack.add_byte_rows(kRows, round_once_rows(sums, table.stride(), narrow, {}, {}), narrow);
+  } else {
+    pack.add_rows(kRows, type, sums, table.stride());
+  }
   add_more_rows(plan, kRows, type);
   pack.add_numbers("token.numbers", numbers);
   layout.sketch->token_rows = "token.numbers";

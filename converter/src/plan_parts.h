@@ -36,7 +36,14 @@ struct NarrowTypes {
   fbs::ElementType columns;  // of folded layers: f32, bf16, f16 or s8
   fbs::ElementType hidden;   // weights of the hidden layers: f32, bf16, f16 or s8
   fbs::ElementType once;     // rows of frequent values, flags, categories: f32, bf16, f16, s16 or s8
+  /// Bits of the sketch's rows, where that is s4, in the folded blocks: 4; or 1, and other rows of 8 bits
+  /// have 4 there.
+  uint32_t side_bits = 4;
 };
+
+/// Of a plan with `layers` folded: the first columns of its rows, which have side_bits in the sketch's and,
+/// where those are 1, 4 in other rows of 8 bits. 0 but where the sketch is s4.
+uint64_t narrow_columns(const NarrowTypes& types, uint64_t hidden, size_t layers);
 
 bool is_integer(fbs::ElementType type);
 uint64_t round_up(uint64_t value, uint64_t step);
@@ -55,15 +62,16 @@ void make_leaky(fbs::StepT& step);
 /// The step's normalisation, less its mean.
 void normalise(fbs::StepT& step, const Norm& norm, uint64_t padded, TensorPack& pack);
 
-/// The first layer's tables: text, encoded values, rows that count once. Of its first `side_columns` the plan
-/// uses little but the sign: where the sketch has 4 bits, the columns behind them keep 8.
+/// The first layer's tables: text, encoded values, rows that count once. Of their first `narrow` columns
+/// (narrow_columns) the plan uses little but the sign: where the sketch has fewer bits, those behind keep 8.
 void add_first_layer(const FirstLayerTable& table, InputLayout& layout, const Frequent& frequent,
-                     const SketchTokens& tokens, const NarrowTypes& types, uint64_t side_columns,
-                     fbs::PlanT& plan, TensorPack& pack);
+                     const SketchTokens& tokens, const NarrowTypes& types, uint64_t narrow, fbs::PlanT& plan,
+                     TensorPack& pack);
 /// Rows that stand for all of a token's sketch rows, numbered from `first_row` on: their sums in double,
-/// rounded once.
+/// rounded once. The first `narrow` columns have 4 bits.
 void add_token_rows(const FirstLayerTable& table, const Frequent& frequent, uint64_t first_row,
-                    fbs::ElementType type, fbs::FeatureLayoutT& layout, fbs::PlanT& plan, TensorPack& pack);
+                    fbs::ElementType type, uint64_t narrow, fbs::FeatureLayoutT& layout, fbs::PlanT& plan,
+                    TensorPack& pack);
 /// Rows behind those that the plan has.
 void add_more_rows(fbs::PlanT& plan, const std::string& name, fbs::ElementType type);
 /// A layer of floats.

@@ -7,15 +7,17 @@
 #include <cmath>
 #include <numeric>
 
+#include "column_unit.h"
 #include "pack.h"
 
 namespace kinglet::converter {
 namespace {
 
 constexpr double kByteLimit = 127;
+constexpr double kNibbleLimit = 7;
 
-/// Time grows with its square and cube: some 10 seconds.
-constexpr size_t kDiffusedRows = 3072;
+/// What a row that no request adds weighs in the choice of a unit.
+constexpr double kUnmet = 1e-3;
 
 /// Columns taken at a time: what rows lack in them stays in the caches.
 constexpr uint64_t kPartColumns = 64;
@@ -23,9 +25,15 @@ using RowPart = std::array<float, kPartColumns>;
 
 class OnceRounding {
  public:
-  OnceRounding(std::span<const double> values, uint64_t columns, const ActiveRowSets& requests)
-      : values_(values), columns_(columns), requests_(requests) {
-    order_rows();
+  OnceRounding(std::span<const double> values, uint64_t columns, uint64_t narrow,
+               const ActiveRowSets& requests, size_t diffused)
+      : values_(values),
+        columns_(columns),
+        narrow_(narrow),
+        requests_(requests),
+        counts_(values.size() / columns, kUnmet) {
+    for (const uint32_t row : requests_.rows) ++counts_[row];
+    order_rows(diffused);
     if (!requests_.ends.empty()) find_factors();
   }
 
@@ -46,15 +54,13 @@ class OnceRounding {
 
  private:
   /// The rows that make up for each other, the rarest first.
-  void order_rows() {
-    std::vector<uint64_t> counts(values_.size() / columns_);
-    for (const uint32_t row : requests_.rows) ++counts[row];
-    order_.resize(counts.size());
+  void order_rows(size_t diffused) {
+    order_.resize(counts_.size());
     std::iota(order_.begin(), order_.end(), 0U);
     std::stable_sort(order_.begin(), order_.end(),
-                     [&](uint32_t a, uint32_t b) { return counts[a] < counts[b]; });
-    if (order_.size() > kDiffusedRows)
-      order_.erase(order_.begin(), order_.end() - static_cast<std::ptrdiff_t>(kDiffusedRows));
+                     [&](uint32_t a, uint32_t b) { return counts_[a] < counts_[b]; });
+    if (order_.size() > diffused)
+      order_.erase(order_.begin(), order_.end() - static_cast<std::ptrdiff_t>(diffused));
   }
 
   /// The Cholesky factor of how often rows are met together, the bias being met always, each column over its
@@ -80,7 +86,10 @@ class OnceRounding {
     shares_ = (factor * factor.diagonal().cwiseInverse().asDiagonal()).cast<float>();
   }
 
+  double limit_of(uint64_t column) const { return column < narrow_ ? kNibbleLimit : kByteLimit; }
+
   double unit_of_column(uint64_t column) const {
+    if (column < narrow_) return best_unit(values_, columns_, column, counts_, kNibbleLimit);
     double largest = 0;
     for (uint64_t at = column; at < values_.size(); at += columns_)
       largest = std::max(largest, std::fabs(values_[at]));
@@ -92,7 +101,7 @@ class OnceRounding {
   double round(uint64_t row, uint64_t column, double more, ByteRows& result) const {
     const uint64_t at = row * columns_ + column;
     const double unit = result.scale[column];
-    const double units = std::clamp(std::nearbyint((values_[at] + more) / unit), -kByteLimit, kByteLimit);
+    const double units = to_narrow(values_[at] + more, unit, limit_of(column));
     result.units[at] = static_cast<int8_t>(units);
     return values_[at] - units * unit;
   }
@@ -120,16 +129,18 @@ class OnceRounding {
 
   std::span<const double> values_;
   uint64_t columns_;
+  uint64_t narrow_;
   const ActiveRowSets& requests_;
+  std::vector<double> counts_;  // by row: of the requests that add it
   std::vector<uint32_t> order_;
   Eigen::MatrixXf shares_;  // [1 + order_][1 + order_], the lower triangle; the bias first
 };
 
 }  // namespace
 
-ByteRows round_once_rows(std::span<const double> values, uint64_t columns, const ActiveRowSets& requests,
-                         const ProgressFn& progress) {
-  return OnceRounding(values, columns, requests).run(progress);
+ByteRows round_once_rows(std::span<const double> values, uint64_t columns, uint64_t narrow,
+                         const ActiveRowSets& requests, const ProgressFn& progress, size_t diffused) {
+  return OnceRounding(values, columns, narrow, requests, diffused).run(progress);
 }
 
 }  // namespace kinglet::converter

@@ -3,15 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 #include <optional>
 
 #include "kinglet/formats/model_file.h"
 
+#include "column_unit.h"
+
 namespace kinglet::converter {
 namespace {
-
-constexpr double kLimit = 7;
 
 /// Columns taken at a time: what all tokens lack in them stays in the caches.
 constexpr uint64_t kColumns = 64;
@@ -19,9 +18,10 @@ using Part = std::array<float, kColumns>;
 
 class Rounding {
  public:
-  Rounding(std::span<const double> values, uint64_t columns, const SketchTokens& tokens)
+  Rounding(std::span<const double> values, uint64_t columns, uint32_t bits, const SketchTokens& tokens)
       : values_(values),
         columns_(columns),
+        limit_(bits == 1 ? 0 : 7),
         tokens_(tokens),
         row_weights_(uint64_t{tokens.shape.depth} * tokens.shape.width),
         lacking_(tokens.weights.size()) {
@@ -30,15 +30,17 @@ class Rounding {
         if (const auto row = row_of(t, depth)) row_weights_[*row] += tokens.weights[t];
       }
     }
+    for (const double weight : row_weights_) unit_weights_.push_back(weight + kUnmet);
   }
 
-  NibbleRows run() {
-    NibbleRows result;
+  NarrowRows run() {
+    NarrowRows result;
     result.units.resize(values_.size());
     for (uint64_t begin = 0; begin < columns_; begin += kColumns) {
       if (tokens_.progress) tokens_.progress("rounding the sketch", begin, columns_, "columns");
       const uint64_t count = std::min(kColumns, columns_ - begin);
-      for (uint64_t c = begin; c < begin + count; ++c) result.scale.push_back(best_unit(c));
+      for (uint64_t c = begin; c < begin + count; ++c)
+        result.scale.push_back(best_unit(values_, columns_, c, unit_weights_, limit_));
       round_columns(begin, count, result);
     }
     return result;
@@ -51,36 +53,8 @@ class Rounding {
     return uint64_t{depth} * tokens_.shape.width + code;
   }
 
-  double loss(uint64_t column, double unit) const {
-    double total = 0;
-    for (size_t r = 0; r < row_weights_.size(); ++r) {
-      const double value = values_[r * columns_ + column];
-      const double error = std::clamp(std::nearbyint(value / unit), -kLimit, kLimit) * unit - value;
-      total += (row_weights_[r] + kUnmet) * error * error;
-    }
-    return total;
-  }
-
-  /// A float; 1 where all values are 0.
-  double best_unit(uint64_t column) const {
-    double largest = 0;
-    for (size_t r = 0; r < row_weights_.size(); ++r)
-      largest = std::max(largest, std::fabs(values_[r * columns_ + column]));
-    double best = 1;
-    double least = std::numeric_limits<double>::infinity();
-    constexpr int kSteps = 16;
-    for (int step = kSteps; step > 1; --step) {
-      const auto unit = static_cast<double>(static_cast<float>(largest / kLimit * step / kSteps));
-      if (unit == 0) return 1;
-      const double lost = loss(column, unit);
-      if (lost < least) best = unit;
-      least = std::min(least, lost);
-    }
-    return best;
-  }
-
   /// Depth by depth, and then once more, when each row knows what all others are short of.
-  void round_columns(uint64_t begin, uint64_t count, NibbleRows& result) {
+  void round_columns(uint64_t begin, uint64_t count, NarrowRows& result) {
     constexpr int kSweeps = 2;
     for (Part& part : lacking_) part.fill(0);
     std::vector<Part> lost(row_weights_.size(), Part{});  // what each row is short of
@@ -91,7 +65,7 @@ class Rounding {
   }
 
   void round_depth(uint32_t depth, uint64_t begin, uint64_t count, std::vector<Part>& lost,
-                   NibbleRows& result) {
+                   NarrowRows& result) {
     const uint64_t first = uint64_t{depth} * tokens_.shape.width;
     std::vector<Part> rows(tokens_.shape.width, Part{});
     for (size_t t = 0; t < lacking_.size(); ++t) {
@@ -115,13 +89,13 @@ class Rounding {
   }
 
   /// `part`: in, what the row's tokens lack, weighted; out, what the row itself is short of its values.
-  void round_row(uint64_t row, uint64_t begin, uint64_t count, Part& part, NibbleRows& result) const {
+  void round_row(uint64_t row, uint64_t begin, uint64_t count, Part& part, NarrowRows& result) const {
     const double weight = row_weights_[row];
     for (uint64_t c = 0; c < count; ++c) {
       const uint64_t at = row * columns_ + begin + c;
       const double wanted = values_[at] + (weight > 0 ? double{part[c]} / weight : 0);
       const double unit = result.scale[begin + c];
-      const double units = std::clamp(std::nearbyint(wanted / unit), -kLimit, kLimit);
+      const double units = to_narrow(wanted, unit, limit_);
       result.units[at] = static_cast<int8_t>(units);
       part[c] = static_cast<float>(values_[at] - units * unit);
     }
@@ -132,15 +106,18 @@ class Rounding {
 
   std::span<const double> values_;
   uint64_t columns_;
+  double limit_;
   const SketchTokens& tokens_;
   std::vector<double> row_weights_;  // by row: of the tokens that have it
-  std::vector<Part> lacking_;        // by token: of the columns at hand, what its rows are short of so far
+  std::vector<double> unit_weights_;
+  std::vector<Part> lacking_;  // by token: of the columns at hand, what its rows are short of so far
 };
 
 }  // namespace
 
-NibbleRows round_sketch_rows(std::span<const double> values, uint64_t columns, const SketchTokens& tokens) {
-  return Rounding(values, columns, tokens).run();
+NarrowRows round_sketch_rows(std::span<const double> values, uint64_t columns, uint32_t bits,
+                             const SketchTokens& tokens) {
+  return Rounding(values, columns, bits, tokens).run();
 }
 
 }  // namespace kinglet::converter

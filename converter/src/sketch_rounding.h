@@ -18,9 +18,9 @@ struct SketchTokens {
   ProgressFn progress;          // of rounding, which takes tens of seconds for a large codebook
 };
 
-/// Rows of the sketch in 4 bits.
-struct NibbleRows {
-  std::vector<int8_t> units;  // [rows][columns], -7 to 7
+/// Rows in few bits.
+struct NarrowRows {
+  std::vector<int8_t> units;  // [rows][columns], of 4 bits: -7 to 7; of 1: -1 or 1
   std::vector<double> scale;  // what one unit of a column is, floats
 };
 
@@ -29,7 +29,8 @@ struct NibbleRows {
 /// by the mean of what its tokens lack, weighted by how often they are met (error diffusion, as in pictures);
 /// then once more with what all depths are off.
 /// A column's unit is the one that loses least where each row is rounded to the nearest; what lies beyond 7
-/// of it is cut, and made up for too. Deterministic.
-NibbleRows round_sketch_rows(std::span<const double> values, uint64_t columns, const SketchTokens& tokens);
+/// of it is cut, and made up for too. `bits`: 4, or 1, which leaves a sign. Deterministic.
+NarrowRows round_sketch_rows(std::span<const double> values, uint64_t columns, uint32_t bits,
+                             const SketchTokens& tokens);
 
 }  // namespace kinglet::converter

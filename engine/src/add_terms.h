@@ -36,7 +36,8 @@ inline uint64_t add_terms(const kernels::KernelTable& kernels, const RowTable& t
   return formats::bytes_of(table.type, count * stride);
 }
 
-/// The same for rows that count whole times: of 8 or 4 bits. `ahead` terms of the next call follow behind.
+/// The same for rows that count whole times: of 8 or 4 bits, but for their signs (SignSums). `ahead` terms of
+/// the next call follow behind.
 inline uint64_t add_counts(const kernels::KernelTable& kernels, const RowTable& table,
                            std::span<const kernels::CountTerm> terms, size_t ahead, float scale,
                            float* sum) noexcept {
@@ -47,11 +48,12 @@ inline uint64_t add_counts(const kernels::KernelTable& kernels, const RowTable& 
   }
   const auto* rows = static_cast<const uint8_t*>(table.rows);
   const uint64_t bytes = table.row_bytes();
-  const uint32_t nibbles = table.nibbles;
-  if (nibbles != 0)
-    kernels.add_rows_s4(rows, 2 * bytes, nibbles, terms.data(), terms.size(), ahead, scale, table.scale, sum);
-  kernels.add_rows_s8(reinterpret_cast<const int8_t*>(rows + nibbles / 2), bytes, table.columns - nibbles,
-                      terms.data(), terms.size(), ahead, scale, table.scale + nibbles, sum + nibbles);
+  const uint32_t narrow = table.narrow;
+  if (narrow != 0 && !table.has_signs())
+    kernels.add_rows_s4(rows, 2 * bytes, narrow, terms.data(), terms.size(), ahead, scale, table.scale, sum);
+  kernels.add_rows_s8(reinterpret_cast<const int8_t*>(rows + table.narrow_bytes()), bytes,
+                      table.columns - narrow, terms.data(), terms.size(), ahead, scale, table.scale + narrow,
+                      sum + narrow);
   return terms.size() * bytes;
 }
 

@@ -21,6 +21,7 @@ size_t feature_terms(const Layout& layout) {
 
 void FirstLayer::book(Arena& arena) {
   sketch_.book(layout_, arena);
+  sign_sums_.book(plan_.tables[layout_.sketch_rows.table].narrow, arena);
   table_terms_ = feature_terms(layout_);
   token_terms_offset_ = arena.book<kernels::CountTerm>(layout_.token_rows != nullptr ? kTokenTerms : 0);
   text_terms_offset_ = arena.book<kernels::RowTerm>(
@@ -37,6 +38,7 @@ void FirstLayer::book(Arena& arena) {
 
 void FirstLayer::take(const Arena& arena) noexcept {
   sketch_.take(arena);
+  sign_sums_.take(arena);
   token_terms_ = arena.part<kernels::CountTerm>(token_terms_offset_);
   text_terms_ = arena.part<kernels::RowTerm>(text_terms_offset_);
   terms_ = arena.part<kernels::RowTerm>(terms_offset_);
@@ -88,14 +90,34 @@ void FirstLayer::add_sketch(std::span<const uint32_t> tokens, float* sum) noexce
     add_token_rows(tokens, tweet_scale, sum);
     sketch_.count(layout_, tokens, Sketch::Tokens::without_rows);
   }
+  const RowTable& table = plan_.tables[layout_.sketch_rows.table];
+  if (table.has_signs()) begin_sign_sums(tweet_scale);
   const uint64_t others_read = rows_read_;
   for (uint32_t d = 0; d < layout_.depth; ++d) {
     if (sketch_.terms(d).empty()) continue;
-    add_counted_rows(layout_.sketch_rows.table, sketch_.terms(d), sketch_.following(layout_, d),
-                     by_tweet ? tweet_scale : sketch_.row_scale(d), sum);
+    const float scale = by_tweet ? tweet_scale : sketch_.row_scale(d);
+    const size_t ahead = sketch_.following(layout_, d);
+    if (table.has_signs()) sign_sums_.add(kernels_, table, sketch_.terms(d), ahead, scale, sum);
+    add_counted_rows(layout_.sketch_rows.table, sketch_.terms(d), ahead, scale, sum);
   }
+  if (table.has_signs()) sign_sums_.end(kernels_, table, sum);
   sketch_read_ += rows_read_ - others_read;
   rows_read_ = others_read;
+}
+
+/// `tweet_scale` is 0 where each depth has a norm.
+void FirstLayer::begin_sign_sums(float tweet_scale) noexcept {
+  double scaled = 0;
+  uint64_t counted = 0;
+  float smallest = tweet_scale != 0 ? tweet_scale : 1;
+  for (uint32_t d = 0; d < layout_.depth; ++d) {
+    if (sketch_.terms(d).empty()) continue;
+    const float scale = tweet_scale != 0 ? tweet_scale : sketch_.row_scale(d);
+    scaled += double{scale} * static_cast<double>(sketch_.total(d));
+    counted += sketch_.total(d);
+    smallest = std::min(smallest, scale);
+  }
+  sign_sums_.begin(plan_.tables[layout_.sketch_rows.table], scaled, counted, smallest, tweet_scale != 0);
 }
 
 void FirstLayer::add_token_mean(std::span<const uint32_t> tokens, float* sum) noexcept {
@@ -150,9 +172,16 @@ void FirstLayer::add_bundles(uint32_t table, std::span<const kernels::RowTerm> t
   for (size_t b = 0; b < count; ++b) bundles_[b] = terms[b * rows.bundle].row / rows.bundle;
   for (size_t t = 0; t < terms.size(); ++t)
     bundle_counts_[t] = static_cast<int16_t>(units_of(terms[t].weight, kEncodedUnits));
-  kernels_.add_bundles_s8(static_cast<const int8_t*>(rows.rows), rows.bundle, plan_.stride, bundles_,
-                          bundle_counts_, count, 1 / kEncodedUnits, rows.scale, sum);
-  rows_read_ += formats::bytes_of(rows.type, terms.size() * plan_.stride);
+  const auto* bundles = static_cast<const uint8_t*>(rows.rows);
+  const size_t stride = rows.bundle * rows.row_bytes();
+  const uint32_t narrow = rows.narrow;
+  if (narrow != 0)
+    kernels_.add_bundles_s4(bundles, stride, rows.bundle, narrow, bundles_, bundle_counts_, count,
+                            1 / kEncodedUnits, rows.scale, sum);
+  kernels_.add_bundles_s8(reinterpret_cast<const int8_t*>(bundles + rows.bundle * rows.narrow_bytes()),
+                          stride, rows.bundle, rows.columns - narrow, bundles_, bundle_counts_, count,
+                          1 / kEncodedUnits, rows.scale + narrow, sum + narrow);
+  rows_read_ += terms.size() * rows.row_bytes();
 }
 
 void FirstLayer::add_in_units(uint32_t table, std::span<const kernels::RowTerm> terms, float units,

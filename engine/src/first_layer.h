@@ -9,6 +9,7 @@
 #include "arena.h"
 #include "layout.h"
 #include "plan.h"
+#include "sign_sums.h"
 #include "sketch.h"
 
 namespace kinglet {
@@ -42,6 +43,7 @@ class FirstLayer {
   static constexpr size_t kTokenTerms = 256;
 
   void add_sketch(std::span<const uint32_t> tokens, float* sum) noexcept;
+  void begin_sign_sums(float tweet_scale) noexcept;
   void add_token_mean(std::span<const uint32_t> tokens, float* sum) noexcept;
   void add_token_rows(std::span<const uint32_t> tokens, float scale, float* sum) noexcept;
   /// Rows that count whole times, of any type.
@@ -65,6 +67,7 @@ class FirstLayer {
   const Plan& plan_;
   const kernels::KernelTable& kernels_;
   Sketch sketch_;
+  SignSums sign_sums_;
   uint64_t vectors_read_ = 0;
   uint64_t rows_read_ = 0;
   uint64_t sketch_read_ = 0;  // of the sketch's rows alone; rows_read_ has all others

@@ -72,9 +72,15 @@ class Resolver {
   /// Rows that count once, if at all.
   RowPlace once_rows(uint64_t first, uint64_t count, const std::string& place) {
     const RowPlace rows = rows_from(first, count, place);
-    if (has_nibbles(tables_[rows.table])) fail(place, "4-bit rows are for the sketch alone");
+    check_no_text(tables_[rows.table], place);
     if (count != 0) once_.insert(rows.table);
     return rows;
+  }
+
+  /// For rows of whatever is not the sketch.
+  void check_no_text(const RowTable& table, const std::string& place) const {
+    if (table.type == fbs::ElementType::s4 || table.has_signs())
+      fail(place, "rows of 4 bits alone and of signs are for the sketch");
   }
 
   /// Rows of floats or of 16 bits.
@@ -149,7 +155,7 @@ class Resolver {
     layout_.token_rows = rows.s32();
     layout_.token_row_place = rows_from(sketch.token_first_row(), 1, "token rows");
     const RowTable& table = tables_[layout_.token_row_place.table];
-    if (has_nibbles(table)) fail("token rows", "expected rows of floats, of 16 or of 8 bits");
+    check_no_text(table, "token rows");
     layout_.token_row_count = static_cast<uint32_t>(table.count - layout_.token_row_place.row);
   }
 
@@ -204,7 +210,9 @@ class Resolver {
       NumericFeature feature;
       feature.encoding = numeric->encoding();
       feature.rows = encoded_rows(numeric->first_row(), layout_.encodings[feature.encoding].values(), place);
-      if (has_nibbles(tables_[feature.rows.table])) fail(place, "4-bit rows are for the sketch alone");
+      const RowTable& rows = tables_[feature.rows.table];
+      check_no_text(rows, place);
+      if (rows.narrow != 0 && rows.bundle == 0) fail(place, "encoded values have no split rows");
       count_units(feature, place);
       feature.source = index_of(numeric_names(), numeric->name()->string_view());
       feature.scope = scope_of(numeric->scope(), place);

@@ -92,7 +92,8 @@ class Resolver {
     const uint32_t panel = rows.info->panel();
     plan_.tables.push_back({rows.bytes.data(), type,
                             integers ? vector(scale_name, stride, stride, place) : nullptr, first, count,
-                            static_cast<uint32_t>(stride), bundles ? panel : 0, split ? panel : 0});
+                            static_cast<uint32_t>(stride), bundles ? panel : 0, rows.info->narrow(),
+                            rows.info->narrow_bits()});
   }
 
   void resolve_first_layer() {
@@ -225,7 +226,7 @@ class Resolver {
     if (integers != (source.columns_scale() != nullptr))
       fail(place, "columns of integers have a scale, others none");
     const float* scale = integers ? vector(source.columns_scale(), width, width, place) : nullptr;
-    step.columns = {columns.bytes.data(), type, scale, 0, input.width, width, 0, 0};
+    step.columns = {columns.bytes.data(), type, scale, 0, input.width, width};
     if (source.dense_way() != nullptr) resolve_dense_way(*source.dense_way(), place, step);
   }
 

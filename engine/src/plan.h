@@ -38,10 +38,14 @@ struct RowTable {
   uint64_t count = 0;
   uint32_t columns = 0;  // elements of a row
   uint32_t bundle = 0;   // s8 rows that are added together (fbs::Packing::bundles); 0: each by itself
-  uint32_t nibbles = 0;  // elements of s8 rows that have 4 bits, the first ones (fbs::Packing::split)
+  uint32_t narrow = 0;   // elements of s8 rows that have fewer bits, the first ones (fbs::Packing)
+  uint32_t narrow_bits = 4;
 
+  uint64_t narrow_bytes() const noexcept { return uint64_t{narrow} * narrow_bits / 8; }
   /// Bytes from a row to the next.
-  uint64_t row_bytes() const noexcept { return formats::bytes_of(type, columns) - nibbles / 2; }
+  uint64_t row_bytes() const noexcept { return formats::bytes_of(type, columns) - narrow + narrow_bytes(); }
+  /// Whether the first elements are signs, which add_counts leaves to SignSums.
+  bool has_signs() const noexcept { return narrow != 0 && narrow_bits == 1; }
 };
 
 /// The largest flip of a layer, in whole units, where columns are 8-bit integers: 10 bits.
@@ -106,11 +110,6 @@ struct Plan {
 /// Rows of integers that count whole times.
 constexpr bool counts_whole(fbs::ElementType type) noexcept {
   return type == fbs::ElementType::s8 || type == fbs::ElementType::s4;
-}
-
-/// Rows with elements of 4 bits.
-constexpr bool has_nibbles(const RowTable& table) noexcept {
-  return table.type == fbs::ElementType::s4 || table.nibbles != 0;
 }
 
 /// Whether elements are floats of any size, which need no scale.

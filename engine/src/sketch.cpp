@@ -37,15 +37,18 @@ uint32_t Sketch::finish_depth(const Layout& layout, uint32_t depth, kernels::Cou
   const uint64_t first = uint64_t{depth} * layout.width;
   const uint32_t count = distinct_counts_[depth];
   uint64_t square_sum = 0;
+  uint32_t total = 0;
   for (uint32_t t = 0; t < count; ++t) {
     const uint64_t row = first + distinct_of(layout, depth)[t];
     const uint32_t occurrences = counts_[row];  // at most 2^24: a tweet has no more tokens
     terms[t] = {layout.sketch_rows.row + static_cast<uint32_t>(row), static_cast<int32_t>(occurrences)};
     square_sum += uint64_t{occurrences} * occurrences;
+    total += occurrences;
     counts_[row] = 0;
   }
   distinct_counts_[depth] = 0;
   square_sums_[depth] = static_cast<double>(square_sum);
+  totals_[depth] = total;
   return count;
 }
 

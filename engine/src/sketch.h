@@ -21,6 +21,7 @@ class Sketch {
     terms_offset_ = arena.book<kernels::CountTerm>(size_t{layout.depth} * layout.width);
     ends_offset_ = arena.book<uint32_t>(size_t{layout.depth} + 1);
     square_sums_offset_ = arena.book<double>(layout.depth);
+    totals_offset_ = arena.book<uint32_t>(layout.depth);
   }
   void take(const Arena& arena) noexcept {
     counts_ = arena.part<uint32_t>(counts_offset_);
@@ -29,6 +30,7 @@ class Sketch {
     terms_ = arena.part<kernels::CountTerm>(terms_offset_);
     ends_ = arena.part<uint32_t>(ends_offset_);
     square_sums_ = arena.part<double>(square_sums_offset_);
+    totals_ = arena.part<uint32_t>(totals_offset_);
   }
 
   enum class Tokens : uint8_t { all, without_rows };  // without_rows: those with a row of their own left out
@@ -41,6 +43,8 @@ class Sketch {
   std::span<const kernels::CountTerm> terms(uint32_t depth) const noexcept {
     return {terms_ + ends_[depth], ends_[depth + 1] - ends_[depth]};
   }
+  /// The sum of a depth's counts.
+  uint64_t total(uint32_t depth) const noexcept { return totals_[depth]; }
   /// How many terms of other depths follow behind them.
   size_t following(const Layout& layout, uint32_t depth) const noexcept {
     return ends_[layout.depth] - ends_[depth + 1];
@@ -64,12 +68,14 @@ class Sketch {
   size_t terms_offset_ = 0;
   size_t ends_offset_ = 0;
   size_t square_sums_offset_ = 0;
+  size_t totals_offset_ = 0;
   uint32_t* counts_ = nullptr;           // [depth x width], all 0 between calls
   uint16_t* distinct_ = nullptr;         // [depth][width + 1]: a depth's codes in order of first appearance
   uint32_t* distinct_counts_ = nullptr;  // [depth]: how many they are; all 0 between calls
   kernels::CountTerm* terms_ = nullptr;
   uint32_t* ends_ = nullptr;       // [depth + 1]: where each depth's terms begin, and the last ones end
   double* square_sums_ = nullptr;  // [depth]: of the counts; exact
+  uint32_t* totals_ = nullptr;     // [depth]: of the counts
 };
 
 }  // namespace kinglet

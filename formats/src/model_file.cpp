@@ -17,6 +17,7 @@ static_assert(std::endian::native == std::endian::little, "model files are littl
 
 /// Elements of 4 bits that share 32 bytes (model.fbs, ElementType).
 constexpr uint32_t kNibbleGroup = 64;
+constexpr uint32_t kSignGroup = 256;
 
 /// Rows side by side, and columns of a panel (model.fbs, Packing).
 constexpr uint32_t kQuad = 4;
@@ -35,6 +36,11 @@ uint64_t round_up(const std::string& file, const std::string& place, uint64_t va
   return multiply(file, place, value / step + (value % step != 0 ? 1 : 0), step);
 }
 
+/// Of a row of two dimensions whose first elements are narrow.
+uint64_t split_row_bytes(const fbs::Tensor& tensor) {
+  return tensor.shape()->Get(1) - tensor.narrow() + uint64_t{tensor.narrow()} * tensor.narrow_bits() / 8;
+}
+
 uint64_t bundled_elements(const std::string& file, const std::string& place, const fbs::Tensor& tensor) {
   const auto& shape = *tensor.shape();
   const uint32_t bundle = tensor.panel();
@@ -43,20 +49,30 @@ uint64_t bundled_elements(const std::string& file, const std::string& place, con
     throw Error(file, place, "expected whole bundles of 4, 8, .. 4096 rows");
   if (shape.Get(1) % kBundlePanel != 0 || tensor.padded_columns() != shape.Get(1))
     throw Error(file, place, "expected bundles of whole panels of 32 columns");
-  return multiply(file, place, shape.Get(0), shape.Get(1));
+  const uint64_t narrow = tensor.narrow();
+  if (narrow == 0) return multiply(file, place, shape.Get(0), shape.Get(1));
+  if (tensor.type() != fbs::ElementType::s8 || tensor.narrow_bits() != 4 || narrow % kNibbleGroup != 0 ||
+      narrow >= shape.Get(1))
+    throw Error(file, place, "expected bundles of 8 bits, the first groups of 64 columns of 4");
+  return multiply(file, place, shape.Get(0), split_row_bytes(tensor));
 }
 
 /// In bytes, which the elements behind the first ones are.
 uint64_t split_elements(const std::string& file, const std::string& place, const fbs::Tensor& tensor) {
   const auto& shape = *tensor.shape();
-  const uint64_t nibbles = tensor.panel();
+  const uint64_t narrow = tensor.narrow();
   if (tensor.type() != fbs::ElementType::s8 || shape.size() != 2)
     throw Error(file, place, "packing split needs the type s8 and the shape [rows, columns]");
+  if (tensor.narrow_bits() != 4 && tensor.narrow_bits() != 1)
+    throw Error(file, place, "expected narrow columns of 4 bits or of 1");
   const uint64_t columns = shape.Get(1);
-  if (tensor.padded_columns() != columns || columns % kNibbleGroup != 0 || nibbles % kNibbleGroup != 0 ||
-      nibbles == 0 || nibbles >= columns)
-    throw Error(file, place, "expected rows split between two groups of 64 columns");
-  return multiply(file, place, shape.Get(0), columns - nibbles / 2);
+  const uint64_t group = tensor.narrow_bits() == 4 ? kNibbleGroup : kSignGroup;
+  if (tensor.padded_columns() != columns || columns % kNibbleGroup != 0 || narrow % group != 0 ||
+      narrow == 0 || narrow >= columns)
+    throw Error(
+        file, place,
+        "expected rows split between two groups of 64 columns, narrow ones of " + std::to_string(group));
+  return multiply(file, place, shape.Get(0), split_row_bytes(tensor));
 }
 
 uint64_t packed_elements(const std::string& file, const std::string& place, const fbs::Tensor& tensor) {
@@ -64,6 +80,9 @@ uint64_t packed_elements(const std::string& file, const std::string& place, cons
   for (const uint64_t dimension : shape) {
     if (dimension == 0) throw Error(file, place, "a dimension is 0");
   }
+  const bool may_be_narrow =
+      tensor.packing() == fbs::Packing::bundles || tensor.packing() == fbs::Packing::split;
+  if (tensor.narrow() != 0 && !may_be_narrow) throw Error(file, place, "this packing has no narrow columns");
   if (tensor.packing() == fbs::Packing::panels || tensor.packing() == fbs::Packing::quads) {
     const uint32_t panel = tensor.panel();
     if (shape.size() != 2) throw Error(file, place, "packing panels needs the shape [outputs, inputs]");
@@ -94,6 +113,19 @@ bool all_symmetric(const int8_t* values, uint64_t count) {
   int8_t smallest = 0;
   for (uint64_t i = 0; i < count; ++i) smallest = values[i] < smallest ? values[i] : smallest;
   return smallest >= -127;
+}
+
+/// The same of a tensor of the type s8: of what it has in 8 bits.
+bool all_symmetric(const TensorView& tensor) {
+  const uint64_t narrow = tensor.info->narrow();
+  if (narrow == 0) return all_symmetric(tensor.s8(), tensor.bytes.size());
+  const uint64_t rows = tensor.info->packing() == fbs::Packing::bundles ? tensor.info->panel() : 1;
+  const uint64_t part = rows * split_row_bytes(*tensor.info);
+  const uint64_t wide = rows * (tensor.dimension(1) - narrow);
+  for (uint64_t end = part; end <= tensor.bytes.size(); end += part) {
+    if (!all_symmetric(tensor.s8() + end - wide, wide)) return false;
+  }
+  return true;
 }
 
 /// Whether all floats, given as their bits, are below `infinity` without their sign.
@@ -275,7 +307,7 @@ void ModelFile::verify_tensors() const {
       throw Error(name_, place, "checksum mismatch: the file is damaged");
     }
     if (!all_finite(tensor)) throw Error(name_, place, "holds a value that is not finite");
-    if (tensor.info->type() == fbs::ElementType::s8 && !all_symmetric(tensor.s8(), tensor.bytes.size())) {
+    if (tensor.info->type() == fbs::ElementType::s8 && !all_symmetric(tensor)) {
       throw Error(name_, place, "holds -128, expected -127 to 127");
     }
   }

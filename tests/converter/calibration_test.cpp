@@ -1,5 +1,8 @@
 // Conversions with calibration rows: rows of frequent values, what they save and what they cost, the report,
 // and what is refused.
+
+#include "../../converter/src/calibration.h"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -38,12 +41,13 @@ bool contains(const std::string& text, const std::string& part) {
 
 struct Fixture {
   /// By default most of what a tweet adds is text.
-  explicit Fixture(uint32_t depth = 40)
-      : world(dir, 4 * kRows), sources(kinglet::test::write_model_sources(dir, network(depth), 3'000)) {}
+  explicit Fixture(uint32_t depth = 40, uint32_t hidden = 33)
+      : world(dir, 4 * kRows),
+        sources(kinglet::test::write_model_sources(dir, network(depth, hidden), 3'000)) {}
 
-  static kinglet::synthetic::NetworkOptions network(uint32_t depth) {
+  static kinglet::synthetic::NetworkOptions network(uint32_t depth, uint32_t hidden) {
     kinglet::synthetic::NetworkOptions network = kinglet::test::tiny_network();
-    network.hidden = 33;
+    network.hidden = hidden;
     network.depth = depth;
     return network;
   }
@@ -396,6 +400,54 @@ TEST_CASE("what is folded is chosen where nothing is said, and fewer rows are ta
   CHECK(fixture.convert(options).folded_layers == 0);  // the shortest rows
 }
 
+TEST_CASE("int4's bits of sides: as asked for, where there are columns enough, told of, and fewer bytes") {
+  const Fixture fixture;
+  const auto provenance = [](const Fixture& of) {
+    return of.model().file().header().provenance()->options()->str();
+  };
+  ConvertOptions options = fixture.options(Precision::int4, 3);
+  const CalibrationReport chosen = fixture.convert(options);
+  CHECK(chosen.side_bits == 4);  // an untrained network's units are as often on one side as on the other
+  CHECK(contains(provenance(fixture), " fold=3 side-bits=4"));
+  options.side_bits = 1;  // of three blocks of 64 columns: less than a group of signs
+  CHECK(fixture.convert(options).side_bits == 4);
+
+  const Fixture larger(40, 70);
+  std::array<CalibrationReport, 2> reports;
+  for (const uint32_t bits : {1U, 4U}) {
+    options = larger.options(Precision::int4, 3);
+    options.calibration.frequent_bytes = uint64_t{1} << 14;
+    options.side_bits = bits;
+    CalibrationReport& report = reports[bits == 1 ? 0 : 1];
+    report = larger.convert(options);
+    CHECK(report.side_bits == bits);
+    CHECK(contains(provenance(larger), " fold=3 side-bits=" + std::to_string(bits)));
+    options.calibration.frequent_bytes = 0;  // else shorter rows are more
+    const double folded = larger.convert(options).dense_bytes_mean;
+    options.folded_layers = 0;
+    const CalibrationReport dense = larger.convert(options);
+    CHECK(dense.side_bits == 0);
+    CHECK(!contains(provenance(larger), "side-bits"));
+    CHECK(folded == doctest::Approx(dense.bytes_mean));
+  }
+  CHECK(reports[0].bytes_mean < reports[1].bytes_mean);
+  CHECK(reports[0].frequent_rows > reports[1].frequent_rows);  // shorter rows, as many bytes
+  CHECK(reports[0].layers.back().rms < 0.1 * reports[0].layers.back().magnitude);
+  options = fixture.options(Precision::int8, 3);
+  CHECK(fixture.convert(options).side_bits == 0);
+}
+
+TEST_CASE("signs are chosen where units are seldom off their usual side") {
+  using kinglet::converter::choose_side_bits;
+  kinglet::converter::Sides sides;
+  sides.flips = {10, 25, 50};
+  CHECK(choose_side_bits(sides, 3, 1'500) == 1);  // 85 of 4,500
+  CHECK(choose_side_bits(sides, 3, 1'400) == 4);
+  CHECK(choose_side_bits(sides, 1, 1'400) == 1);
+  sides.flips = {14, 292, 329};  // the simulated world's, trained without a penalty
+  for (const size_t layers : {2, 3}) CHECK(choose_side_bits(sides, layers, 1'500) == 4);
+}
+
 TEST_CASE("the provenance tells calibration rows and history from others") {
   const Fixture fixture;
   const auto source = [&](const std::string& role) {
@@ -461,6 +513,15 @@ TEST_CASE("calibrations that cannot be made are refused by name, and leave no fi
        {0.0, -1.0, std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()}) {
     CHECK(contains(refused([&](ConvertOptions& o) { o.scattered_cost = cost; }),
                    "--scattered-cost: expected a number above 0"));
+  }
+  CHECK(contains(refused([](ConvertOptions& o) { o.side_bits = 1; }),
+                 "--side-bits: belongs to --precision int4"));
+  for (const uint32_t bits : {0U, 2U, 3U, 8U}) {
+    CHECK(contains(refused([&](ConvertOptions& o) {
+                     o.precision = Precision::int4;
+                     o.side_bits = bits;
+                   }),
+                   "--side-bits: expected 1 or 4"));
   }
   CHECK(contains(refused([](ConvertOptions& o) { o.calibration.history.clear(); }),
                  "--calibrate: needs the history"));

@@ -73,7 +73,7 @@ struct Fixture {
 
 TEST_CASE("8-bit rows keep what requests add up better than rows rounded one by one, unseen requests' too") {
   const Fixture fixture;
-  const ByteRows rows = round_once_rows(fixture.values, kColumns, fixture.seen, {});
+  const ByteRows rows = round_once_rows(fixture.values, kColumns, 0, fixture.seen, {});
   REQUIRE(rows.units.size() == fixture.values.size());
   REQUIRE(rows.scale.size() == kColumns);
   REQUIRE(rows.bias.size() == kColumns);
@@ -92,35 +92,59 @@ TEST_CASE("8-bit rows keep what requests add up better than rows rounded one by 
 
 TEST_CASE("8-bit rows without requests go to the nearest, and the same values give the same rows") {
   Fixture fixture;
-  const ByteRows alone = round_once_rows(fixture.values, kColumns, {}, {});
+  const ByteRows alone = round_once_rows(fixture.values, kColumns, 0, {}, {});
   for (size_t row = 0; row < kRows; ++row) {
     for (uint64_t c = 0; c < kColumns; ++c)
       CHECK(alone.units[row * kColumns + c] * alone.scale[c] == fixture.nearest(alone, row, c));
   }
   CHECK(std::all_of(alone.bias.begin(), alone.bias.end(), [](double value) { return value == 0; }));
-  const ByteRows first = round_once_rows(fixture.values, kColumns, fixture.seen, {});
-  const ByteRows again = round_once_rows(fixture.values, kColumns, fixture.seen, {});
+  const ByteRows first = round_once_rows(fixture.values, kColumns, 0, fixture.seen, {});
+  const ByteRows again = round_once_rows(fixture.values, kColumns, 0, fixture.seen, {});
   CHECK(first.units == again.units);
   CHECK(first.bias == again.bias);
 
   std::fill(fixture.values.begin(), fixture.values.end(), 0.0);
-  const ByteRows zeros = round_once_rows(fixture.values, kColumns, fixture.seen, {});
+  const ByteRows zeros = round_once_rows(fixture.values, kColumns, 0, fixture.seen, {});
   CHECK(std::all_of(zeros.units.begin(), zeros.units.end(), [](int8_t unit) { return unit == 0; }));
   CHECK(std::all_of(zeros.scale.begin(), zeros.scale.end(), [](double scale) { return scale == 1; }));
 }
 
 TEST_CASE("8-bit rows beyond those that make up for each other are rounded all the same") {
   Random random(62);
-  constexpr uint64_t kNarrow = 3;
-  constexpr uint32_t kMany = 3'100;
+  constexpr uint64_t kFew = 3;
+  constexpr uint32_t kMany = 310;
   std::vector<double> values;
-  for (size_t i = 0; i < kMany * kNarrow; ++i) values.push_back(random.uniform(-1, 1));
+  for (size_t i = 0; i < kMany * kFew; ++i) values.push_back(random.uniform(-1, 1));
   ActiveRowSets sets;
   for (uint32_t row = 0; row < kMany; ++row) {
     for (uint32_t other = 0; other <= (row < 10 ? 5U : 0U); ++other) sets.rows.push_back(row);
     sets.ends.push_back(sets.rows.size());
   }
-  const ByteRows rows = round_once_rows(values, kNarrow, sets, {});
+  const ByteRows rows = round_once_rows(values, kFew, 0, sets, {}, kMany - 30);
   for (size_t i = 0; i < values.size(); ++i)
-    CHECK(std::fabs(rows.units[i] * rows.scale[i % kNarrow] - values[i]) < 2 * rows.scale[i % kNarrow]);
+    CHECK(std::fabs(rows.units[i] * rows.scale[i % kFew] - values[i]) < 2 * rows.scale[i % kFew]);
+}
+
+TEST_CASE("the first columns fit 4 bits, their units losing least, and keep what requests add up, too") {
+  const Fixture fixture;
+  constexpr uint64_t kNarrow = kColumns / 2;
+  const ByteRows rows = round_once_rows(fixture.values, kColumns, kNarrow, fixture.seen, {});
+  const ByteRows wide = round_once_rows(fixture.values, kColumns, 0, fixture.seen, {});
+  bool fit = true;
+  for (size_t i = 0; i < rows.units.size(); ++i) {
+    const bool narrow = i % kColumns < kNarrow;
+    fit &= std::abs(rows.units[i]) <= (narrow ? 7 : 127);
+    if (!narrow) fit &= rows.units[i] == wide.units[i];
+  }
+  CHECK(fit);
+  for (uint64_t c = 0; c < kNarrow; ++c) CHECK(rows.scale[c] > 8 * wide.scale[c]);
+  const auto carried = [&](size_t row, uint64_t c) { return rows.units[row * kColumns + c] * rows.scale[c]; };
+  const auto nearest = [&](size_t row, uint64_t c) {
+    const double unit = rows.scale[c];
+    const double limit = c < kNarrow ? 7 : 127;
+    return std::clamp(std::nearbyint(fixture.values[row * kColumns + c] / unit), -limit, limit) * unit;
+  };
+  const std::vector<double> none(kColumns);
+  for (const ActiveRowSets* sets : {&fixture.seen, &fixture.unseen})
+    CHECK(fixture.error(*sets, rows.bias, carried) < 0.5 * fixture.error(*sets, none, nearest));
 }

@@ -9,7 +9,7 @@
 #include "support/random.h"
 #include "support/support.h"
 
-using kinglet::converter::NibbleRows;
+using kinglet::converter::NarrowRows;
 using kinglet::converter::round_sketch_rows;
 using kinglet::converter::SketchTokens;
 using kinglet::test::Random;
@@ -58,7 +58,7 @@ struct Fixture {
 TEST_CASE(
     "4-bit rows keep tokens' sums better than rows rounded one by one, the most frequent token's best") {
   const Fixture fixture;
-  const NibbleRows rows = round_sketch_rows(fixture.values, kColumns, fixture.tokens());
+  const NarrowRows rows = round_sketch_rows(fixture.values, kColumns, 4, fixture.tokens());
   REQUIRE(rows.units.size() == fixture.values.size());
   REQUIRE(rows.scale.size() == kColumns);
   CHECK(std::all_of(rows.units.begin(), rows.units.end(), [](int8_t unit) { return std::abs(unit) <= 7; }));
@@ -85,12 +85,35 @@ TEST_CASE("4-bit rows: the same again, columns of zeros, and rows that no token 
   Fixture fixture;
   for (size_t i = 3; i < fixture.values.size(); i += kColumns) fixture.values[i] = 0;
   std::fill(fixture.codes.begin(), fixture.codes.end(), kinglet::formats::kNoCode);
-  const NibbleRows rows = round_sketch_rows(fixture.values, kColumns, fixture.tokens());
-  CHECK(rows.units == round_sketch_rows(fixture.values, kColumns, fixture.tokens()).units);
+  const NarrowRows rows = round_sketch_rows(fixture.values, kColumns, 4, fixture.tokens());
+  CHECK(rows.units == round_sketch_rows(fixture.values, kColumns, 4, fixture.tokens()).units);
   CHECK(rows.scale[3] == 1);
   // Each is then rounded to the nearest; the unit cuts little off the largest.
   for (size_t i = 0; i < fixture.values.size(); ++i) {
     const double unit = rows.scale[i % kColumns];
     CHECK(std::fabs(fixture.values[i] - rows.units[i] * unit) <= 1.5 * unit);
+  }
+}
+
+TEST_CASE("rows of signs: one unit a column, and tokens' sums kept better than by rows' own signs") {
+  Fixture fixture;
+  for (size_t i = 3; i < fixture.values.size(); i += kColumns) fixture.values[i] = 0;
+  const NarrowRows rows = round_sketch_rows(fixture.values, kColumns, 1, fixture.tokens());
+  CHECK(std::all_of(rows.units.begin(), rows.units.end(), [](int8_t unit) { return std::abs(unit) == 1; }));
+  CHECK(rows.units == round_sketch_rows(fixture.values, kColumns, 1, fixture.tokens()).units);
+  const auto carried = [&](uint64_t at, uint64_t c) { return rows.units[at] * rows.scale[c]; };
+  const auto own = [&](uint64_t at, uint64_t c) { return std::copysign(rows.scale[c], fixture.values[at]); };
+  double all_carried = 0;
+  double all_own = 0;
+  for (size_t t = 0; t < kTokens; ++t) {
+    if (t == kWithoutCodes) continue;
+    all_carried += fixture.weights[t] * fixture.error(t, carried);
+    all_own += fixture.weights[t] * fixture.error(t, own);
+  }
+  MESSAGE("of the own signs' squared error: " << all_carried / all_own);
+  CHECK(all_carried < 0.5 * all_own);
+  // A unit of uniform values that loses least is their mean magnitude: half the largest.
+  for (uint64_t c = 0; c < kColumns; ++c) {
+    if (c != 3) CHECK(rows.scale[c] == doctest::Approx(0.01).epsilon(0.1));
   }
 }

@@ -54,13 +54,16 @@ const std::string& tiny_model() {
   return text;
 }
 
-std::string tiny_skeleton_in(Precision precision) {
+std::string tiny_skeleton_in(Precision precision, std::optional<uint32_t> side_bits = {}) {
   const TempDir dir;
   const kinglet::test::SmallWorld world(dir, 80);
-  // Most of what a tweet adds is text: rows that count once have 8 bits then.
+  // Most of what a tweet adds is text: rows that count once have 8 bits then. Two blocks make a group of
+  // signs.
   kinglet::synthetic::NetworkOptions network = kinglet::test::tiny_network();
   network.depth = 40;
-  return kinglet::test::read_file(kinglet::test::write_skeleton_model(dir, world, network, 3'000, precision));
+  if (side_bits == 1) network.hidden = 70;
+  return kinglet::test::read_file(
+      kinglet::test::write_skeleton_model(dir, world, network, 3'000, precision, 2, side_bits));
 }
 
 /// The same network in 8 bits with frequent values and two folded layers.
@@ -72,6 +75,12 @@ const std::string& tiny_skeleton() {
 /// The same with 4-bit rows of the sketch but for the last block.
 const std::string& tiny_split() {
   static const std::string text = tiny_skeleton_in(Precision::int4);
+  return text;
+}
+
+/// One with signs there, and with 4 bits in other rows.
+const std::string& tiny_signs() {
+  static const std::string text = tiny_skeleton_in(Precision::int4, 1);
   return text;
 }
 
@@ -785,7 +794,8 @@ TEST_CASE("token rows need one norm a tweet, one number a token, and rows that t
         },
         model);
   };
-  CHECK(contains(open_error(with_numbers(tiny_nibbles(), 0)), "token rows: expected rows of floats, of 16"));
+  CHECK(
+      contains(open_error(with_numbers(tiny_nibbles(), 0)), "token rows: rows of 4 bits alone and of signs"));
   CHECK(contains(open_error(with_numbers(tiny_skeleton(), 1'000'000)),
                  "token rows: its rows lie outside the tables"));
   for (const auto first_row : {std::optional<uint64_t>(0), std::optional<uint64_t>()}) {
@@ -809,11 +819,11 @@ TEST_CASE("4-bit rows are for the sketch alone, in whole groups of 64") {
                    m.layout->encodings[0]->scales.clear();
                    m.layout->numerics[0]->first_row = 0;
                  }),
-                 "4-bit rows are for the sketch alone"));
+                 "rows of 4 bits alone and of signs are for the sketch"));
   CHECK(contains(refused([](fbs::ModelT& m, Tensors&) { m.layout->flags[0]->first_row = 0; }),
-                 "4-bit rows are for the sketch alone"));
+                 "rows of 4 bits alone and of signs are for the sketch"));
   CHECK(contains(refused([](fbs::ModelT& m, Tensors&) { m.layout->embeddings[0]->first_row = 0; }),
-                 "4-bit rows are for the sketch alone"));
+                 "rows of 4 bits alone and of signs are for the sketch"));
   CHECK(contains(refused([](fbs::ModelT& m, Tensors&) { m.plan->rows_scale.clear(); }),
                  "rows of integers have a scale"));
   // Other shapes and packings of the same bytes.
@@ -831,59 +841,122 @@ TEST_CASE("4-bit rows are for the sketch alone, in whole groups of 64") {
   CHECK(contains(reshaped(64, 64, fbs::Packing::quads), "expected 4-bit integers in rows of whole groups"));
 }
 
-TEST_CASE("split rows give the bits of 8-bit rows of the same integers") {
-  const Bytes good = forged(
-      [](fbs::ModelT& m, Tensors& tensors) {
-        const size_t at = tensor_index(m, "sketch.rows");
-        fbs::TensorT& tensor = *m.tensors[at];
-        REQUIRE(tensor.packing == fbs::Packing::split);
-        const uint64_t columns = tensor.shape[1];
-        const uint64_t nibbles = tensor.panel;
-        REQUIRE(nibbles == columns / 3 * 2);  // two folded layers, three blocks
-        std::vector<std::byte> rows;
-        const std::byte* stored = tensors[at].data();
-        for (uint64_t row = 0; row < tensor.shape[0]; ++row, stored += columns - nibbles / 2) {
-          for (uint64_t c = 0; c < nibbles; ++c) {
-            const auto pair = static_cast<int>(stored[c / 64 * 32 + c % 32]);
-            rows.push_back(static_cast<std::byte>((c % 64 < 32 ? pair & 15 : pair >> 4) - 8));
-          }
-          rows.insert(rows.end(), stored + nibbles / 2, stored + columns - nibbles / 2);
-        }
-        tensors[at] = std::move(rows);
-        tensor.packing = fbs::Packing::rows;
-        tensor.panel = 0;
-      },
-      tiny_split());
-  CHECK(verify_error(good).empty());  // the self-tests' bits among others
+namespace {
+
+/// A stored group of 64 elements of 4 bits.
+int nibble_of(const std::byte* stored, uint64_t element) {
+  const auto pair = static_cast<int>(stored[element / 64 * 32 + element % 32]);
+  return (element % 64 < 32 ? pair & 15 : pair >> 4) - 8;
 }
 
-TEST_CASE("split rows are bytes, split between groups of 64, and the sketch's alone") {
-  const auto refused = [](const std::function<void(fbs::ModelT&)>& change) {
-    return open_error(forged([&](fbs::ModelT& m, Tensors&) { change(m); }, tiny_split()));
+/// A split tensor's rows, but for those of signs, or its bundles as 8-bit ones of the same integers.
+void widen(fbs::TensorT& tensor, std::vector<std::byte>& bytes) {
+  const uint64_t rows = tensor.packing == fbs::Packing::bundles ? tensor.panel : 1;
+  const uint64_t narrow = rows * tensor.narrow;
+  const uint64_t wide = rows * (tensor.shape[1] - tensor.narrow);
+  std::vector<std::byte> widened;
+  for (const std::byte* stored = bytes.data(); stored != bytes.data() + bytes.size();
+       stored += narrow / 2 + wide) {
+    for (uint64_t e = 0; e < narrow; ++e) widened.push_back(static_cast<std::byte>(nibble_of(stored, e)));
+    widened.insert(widened.end(), stored + narrow / 2, stored + narrow / 2 + wide);
+  }
+  bytes = std::move(widened);
+  if (tensor.packing == fbs::Packing::split) tensor.packing = fbs::Packing::rows;
+  tensor.narrow = 0;
+}
+
+}  // namespace
+
+TEST_CASE("rows and bundles with columns of 4 bits give the bits of 8-bit ones of the same integers") {
+  const auto widened = [](const std::string& model, const char* name, fbs::Packing packing, uint64_t blocks) {
+    return verify_error(forged(
+        [&](fbs::ModelT& m, Tensors& tensors) {
+          const size_t at = tensor_index(m, name);
+          REQUIRE(m.tensors[at]->packing == packing);
+          REQUIRE(m.tensors[at]->narrow_bits == 4);
+          REQUIRE(m.tensors[at]->narrow * blocks == m.tensors[at]->shape[1] * (blocks - 1));
+          widen(*m.tensors[at], tensors[at]);
+        },
+        model));  // the self-tests' bits among others
   };
-  const auto sketch = [](fbs::ModelT& m) -> fbs::TensorT& {
-    return *m.tensors[tensor_index(m, "sketch.rows")];
+  CHECK(widened(tiny_split(), "sketch.rows", fbs::Packing::split, 3) ==
+        "");  // two folded layers, three blocks
+  CHECK(widened(tiny_signs(), "feature.rows", fbs::Packing::split, 3).empty());
+  CHECK(widened(tiny_signs(), "encoded.rows", fbs::Packing::bundles, 3).empty());
+}
+
+TEST_CASE("narrow columns are of rows or bundles of bytes, and in whole groups") {
+  const auto refused = [](const std::string& model, const std::function<void(fbs::ModelT&)>& change) {
+    return open_error(forged([&](fbs::ModelT& m, Tensors&) { change(m); }, model));
   };
-  for (const uint32_t nibbles : {0U, 32U, 96U, 192U, 256U, ~63U}) {
-    CAPTURE(nibbles);
-    CHECK(contains(refused([&](fbs::ModelT& m) { sketch(m).panel = nibbles; }),
+  const auto tensor = [](fbs::ModelT& m, const char* name) -> fbs::TensorT& {
+    return *m.tensors[tensor_index(m, name)];
+  };
+  const auto sketch = [&](fbs::ModelT& m) -> fbs::TensorT& { return tensor(m, "sketch.rows"); };
+  for (const uint32_t narrow : {0U, 32U, 96U, 192U, 256U, ~63U}) {
+    CAPTURE(narrow);
+    CHECK(contains(refused(tiny_split(), [&](fbs::ModelT& m) { sketch(m).narrow = narrow; }),
                    "tensor sketch.rows: expected rows split between two groups of 64 columns"));
   }
-  CHECK(contains(refused([&](fbs::ModelT& m) { sketch(m).panel = 64; }), "tensor sketch.rows"));  // too short
-  CHECK(contains(refused([&](fbs::ModelT& m) { sketch(m).padded_columns += 64; }),
-                 "expected rows split between two groups of 64 columns"));
-  CHECK(contains(refused([&](fbs::ModelT& m) { sketch(m).shape.pop_back(); }),
-                 "packing split needs the type s8 and the shape [rows, columns]"));
-  for (const fbs::ElementType type : {fbs::ElementType::f32, fbs::ElementType::s16, fbs::ElementType::s4}) {
-    CHECK(contains(refused([&](fbs::ModelT& m) { sketch(m).type = type; }),
-                   "packing split needs the type s8 and the shape [rows, columns]"));
+  for (const uint32_t narrow : {0U, 64U, 128U, 192U, 320U, 384U, 512U, ~255U}) {
+    CAPTURE(narrow);
+    CHECK(contains(refused(tiny_signs(), [&](fbs::ModelT& m) { sketch(m).narrow = narrow; }),
+                   "expected rows split between two groups of 64 columns, narrow ones of 256"));
   }
-  constexpr const char* kSketch = "4-bit rows are for the sketch alone";
-  CHECK(contains(refused([](fbs::ModelT& m) { m.layout->flags[0]->first_row = 0; }), kSketch));
-  CHECK(contains(refused([](fbs::ModelT& m) { m.layout->embeddings[0]->first_row = 0; }), kSketch));
-  CHECK(contains(refused([](fbs::ModelT& m) { m.layout->numerics[0]->first_row = 0; }), kSketch));
-  CHECK(contains(refused([](fbs::ModelT& m) { m.plan->steps[0]->columns = "sketch.rows"; }),
+  for (const uint8_t bits : {0, 2, 3, 8, 255}) {
+    CHECK(contains(refused(tiny_signs(), [&](fbs::ModelT& m) { sketch(m).narrow_bits = bits; }),
+                   "tensor sketch.rows: expected narrow columns of 4 bits or of 1"));
+  }
+  CHECK(
+      contains(refused(tiny_split(), [&](fbs::ModelT& m) { sketch(m).narrow = 64; }), "tensor sketch.rows"));
+  CHECK(contains(refused(tiny_split(), [&](fbs::ModelT& m) { sketch(m).padded_columns += 64; }),
+                 "expected rows split between two groups of 64 columns"));
+  constexpr const char* kBytes = "packing split needs the type s8 and the shape [rows, columns]";
+  CHECK(contains(refused(tiny_split(), [&](fbs::ModelT& m) { sketch(m).shape.pop_back(); }), kBytes));
+  for (const fbs::ElementType type : {fbs::ElementType::f32, fbs::ElementType::s16, fbs::ElementType::s4})
+    CHECK(contains(refused(tiny_split(), [&](fbs::ModelT& m) { sketch(m).type = type; }), kBytes));
+  // Bundles.
+  constexpr const char* kBundles = "tensor encoded.rows: expected bundles of 8 bits, the first groups of 64";
+  for (const uint32_t narrow : {32U, 96U, 384U, 448U, ~63U}) {
+    CAPTURE(narrow);
+    CHECK(contains(refused(tiny_signs(), [&](fbs::ModelT& m) { tensor(m, "encoded.rows").narrow = narrow; }),
+                   kBundles));
+  }
+  CHECK(contains(refused(tiny_signs(), [&](fbs::ModelT& m) { tensor(m, "encoded.rows").narrow_bits = 1; }),
+                 kBundles));
+  CHECK(contains(
+      refused(tiny_signs(), [&](fbs::ModelT& m) { tensor(m, "encoded.rows").type = fbs::ElementType::s16; }),
+      kBundles));
+  CHECK(contains(refused(tiny_skeleton(), [&](fbs::ModelT& m) { sketch(m).narrow = 64; }),
+                 "tensor sketch.rows: this packing has no narrow columns"));
+  // Who may have them.
+  constexpr const char* kSketch = "rows of 4 bits alone and of signs are for the sketch";
+  CHECK(contains(refused(tiny_signs(), [](fbs::ModelT& m) { m.layout->flags[0]->first_row = 0; }), kSketch));
+  CHECK(contains(refused(tiny_signs(), [](fbs::ModelT& m) { m.layout->embeddings[0]->first_row = 0; }),
+                 kSketch));
+  CHECK(
+      contains(refused(tiny_signs(), [](fbs::ModelT& m) { m.layout->numerics[0]->first_row = 0; }), kSketch));
+  CHECK(contains(refused(tiny_split(), [](fbs::ModelT& m) { m.layout->numerics[0]->first_row = 0; }),
+                 "encoded values have no split rows"));
+  CHECK(contains(refused(tiny_split(), [](fbs::ModelT& m) { m.plan->steps[0]->columns = "sketch.rows"; }),
                  "expected a row of columns a unit"));
+}
+
+TEST_CASE("-128 is refused where columns have 8 bits, and is any byte of narrow ones") {
+  const auto with = [](const char* name, bool wide) {
+    return verify_error(forged(
+        [&](fbs::ModelT& m, Tensors& tensors) {
+          const size_t at = tensor_index(m, name);
+          REQUIRE(m.tensors[at]->narrow != 0);
+          (wide ? tensors[at].back() : tensors[at].front()) = std::byte{0x80};
+        },
+        tiny_signs()));
+  };
+  for (const char* name : {"sketch.rows", "feature.rows", "encoded.rows"}) {
+    CAPTURE(name);
+    CHECK(contains(with(name, true), "holds -128, expected -127 to 127"));
+    CHECK(!contains(with(name, false), "holds -128"));
+  }
 }
 
 TEST_CASE("16-bit floats that are not finite fail verification, and 16-bit tables must be panels and rows") {

@@ -32,8 +32,15 @@ TEST_CASE("so is the signature of every model with folded layers") {
     const test::TempDir dir;
     const std::filesystem::path path = test::write_signature_model(dir, expected);
     check_all_isas(path, test::name_of(expected), test::kSkeletonRequests, expected.signature);
-    if (expected.precision != converter::Precision::int8) continue;
     const Model model = Model::open(path);
+    if (expected.precision == converter::Precision::int4) {
+      const auto& sketch = *model.file().tensor("sketch.rows", "test").info;
+      CHECK(sketch.packing() == fbs::Packing::split);
+      CHECK(sketch.narrow_bits() == expected.side_bits);
+      CHECK((model.file().tensor("encoded.rows", "test").info->narrow() != 0) == (expected.side_bits == 1));
+      CHECK((model.file().tensor("feature.rows", "test").info->narrow() != 0) == (expected.side_bits == 1));
+    }
+    if (expected.precision != converter::Precision::int8) continue;
     CHECK(model.file().tensor("feature.rows", "test").info->type() == fbs::ElementType::s8);
   }
 }

@@ -50,10 +50,13 @@ inline std::filesystem::path write_skeleton_model(const TempDir& dir, const Smal
                                                   const synthetic::NetworkOptions& network,
                                                   uint32_t vocabulary,
                                                   converter::Precision precision = converter::Precision::int8,
-                                                  uint32_t layers = 2) {
+                                                  uint32_t layers = 2,
+                                                  std::optional<uint32_t> side_bits = {}) {
   const std::filesystem::path path = dir / "skeleton.kinglet";
   const ModelSources sources = write_model_sources(dir, network, vocabulary);
-  converter::convert(calibrated(sources, world, precision, layers), path);
+  converter::ConvertOptions options = calibrated(sources, world, precision, layers);
+  options.side_bits = side_bits;
+  converter::convert(options, path);
   return path;
 }
 

@@ -28,22 +28,26 @@ inline constexpr int kSkeletonRequests = 1'000;
 struct SkeletonSignature {
   converter::Precision precision;
   uint32_t layers;
+  uint32_t side_bits;  // of int4's sketch where layers are folded; 0: other precisions have none
   uint64_t signature;
 };
 inline constexpr SkeletonSignature kSkeletonSignatures[] = {
-    {converter::Precision::fp32, 1, 0xDEB3'86E7'166B'CB06},
-    {converter::Precision::fp32, 2, 0x6D6B'8F70'70ED'D56F},
-    {converter::Precision::fp32, 3, 0xA0D7'7B0E'5CA5'876B},
-    {converter::Precision::int8, 1, 0x9595'CF26'A792'629A},
-    {converter::Precision::int8, 2, 0x453B'A50D'33F7'D9F5},
-    {converter::Precision::int8, 3, 0xEE8E'25D4'61D9'2599},
-    {converter::Precision::int4, 1, 0xDA89'45E3'C770'06D3},
-    {converter::Precision::int4, 2, 0x18C1'FE33'CC91'02B1},
-    {converter::Precision::int4, 3, 0xE717'E785'94E9'0A3C},
+    {converter::Precision::fp32, 1, 0, 0xDEB3'86E7'166B'CB06},
+    {converter::Precision::fp32, 2, 0, 0x6D6B'8F70'70ED'D56F},
+    {converter::Precision::fp32, 3, 0, 0xA0D7'7B0E'5CA5'876B},
+    {converter::Precision::int8, 1, 0, 0x9595'CF26'A792'629A},
+    {converter::Precision::int8, 2, 0, 0x453B'A50D'33F7'D9F5},
+    {converter::Precision::int8, 3, 0, 0xEE8E'25D4'61D9'2599},
+    {converter::Precision::int4, 1, 4, 0xDA89'45E3'C770'06D3},
+    {converter::Precision::int4, 2, 4, 0x18C1'FE33'CC91'02B1},
+    {converter::Precision::int4, 3, 4, 0xE717'E785'94E9'0A3C},
+    {converter::Precision::int4, 2, 1, 0x814E'1DF0'662F'8E95},
+    {converter::Precision::int4, 3, 1, 0x6DF8'E282'A60F'AF8D},
 };
 
 inline std::string name_of(const SkeletonSignature& skeleton) {
-  return std::string(name_of(skeleton.precision)) + ", " + std::to_string(skeleton.layers) + " folded";
+  return std::string(name_of(skeleton.precision)) + ", " + std::to_string(skeleton.layers) + " folded" +
+         (skeleton.side_bits == 1 ? ", signs" : "");
 }
 
 /// The fixed networks whose signatures these are.
@@ -64,7 +68,8 @@ inline std::filesystem::path write_signature_model(const TempDir& dir, const Ske
   synthetic::NetworkOptions network = signature_network(70);
   network.depth = 40;  // most of what a tweet adds is text: int8's other rows are of 8 bits then, too
   network.width = 8;
-  return write_skeleton_model(dir, world, network, 3'000, skeleton.precision, skeleton.layers);
+  return write_skeleton_model(dir, world, network, 3'000, skeleton.precision, skeleton.layers,
+                              skeleton.side_bits == 0 ? std::nullopt : std::optional(skeleton.side_bits));
 }
 
 inline std::filesystem::path write_mean_signature_model(const TempDir& dir) {

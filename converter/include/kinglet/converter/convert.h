@@ -58,6 +58,9 @@ struct ConvertOptions {
   /// What a byte of rows and columns costs beside one of dense weights in that choice: they come here and
   /// there, at 25 to 35 GB/s, where weights stream at 90 (Zen 4). 1 where a core reads both alike.
   double scattered_cost = 3;
+  /// Of int4: bits of the sketch's rows in the columns of folded layers, 4 or 1; 1: other rows have 4 there,
+  /// not 8. Default: 1 where units are seldom off their usual side.
+  std::optional<uint32_t> side_bits;
   /// Refuse a checkpoint that holds tensors the network does not use.
   bool strict = false;
 };
@@ -83,6 +86,7 @@ struct CalibrationReport {
   uint64_t frequent_rows = 0;  // numeric values with a row of their own
   uint64_t token_rows = 0;     // tokens with a row of their own
   uint32_t folded_layers = 0;
+  uint32_t side_bits = 0;  // of the sketch's rows in the columns of folded layers; 0: as in all others
   /// Units off their usual side of 0, a row, in each of the first three hidden layers; empty where no layer
   /// may be folded (folded_layers 0).
   std::optional<std::array<double, 3>> flips;
