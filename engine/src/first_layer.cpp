@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <ranges>
 
 #include "kinglet/features/encoding.h"
 
@@ -21,7 +22,11 @@ size_t feature_terms(const Layout& layout) {
 
 void FirstLayer::book(Arena& arena) {
   sketch_.book(layout_, arena);
-  sign_sums_.book(plan_.tables[layout_.sketch_rows.table].narrow, arena);
+  const RowTable& sketch = plan_.tables[layout_.sketch_rows.table];
+  sign_sums_.book(sketch.has_signs() ? sketch.narrow : 0, arena);
+  scaled_depths_offset_ = arena.book<ScaledDepth>(layout_.depth);
+  sign_terms_offset_ =
+      arena.book<kernels::CountTerm>(sketch.has_signs() ? size_t{layout_.depth} * layout_.width : 0);
   table_terms_ = feature_terms(layout_);
   token_terms_offset_ = arena.book<kernels::CountTerm>(layout_.token_rows != nullptr ? kTokenTerms : 0);
   text_terms_offset_ = arena.book<kernels::RowTerm>(
@@ -39,6 +44,8 @@ void FirstLayer::book(Arena& arena) {
 void FirstLayer::take(const Arena& arena) noexcept {
   sketch_.take(arena);
   sign_sums_.take(arena);
+  scaled_depths_ = arena.part<ScaledDepth>(scaled_depths_offset_);
+  sign_terms_ = arena.part<kernels::CountTerm>(sign_terms_offset_);
   token_terms_ = arena.part<kernels::CountTerm>(token_terms_offset_);
   text_terms_ = arena.part<kernels::RowTerm>(text_terms_offset_);
   terms_ = arena.part<kernels::RowTerm>(terms_offset_);
@@ -90,34 +97,53 @@ void FirstLayer::add_sketch(std::span<const uint32_t> tokens, float* sum) noexce
     add_token_rows(tokens, tweet_scale, sum);
     sketch_.count(layout_, tokens, Sketch::Tokens::without_rows);
   }
-  const RowTable& table = plan_.tables[layout_.sketch_rows.table];
-  if (table.has_signs()) begin_sign_sums(tweet_scale);
   const uint64_t others_read = rows_read_;
-  for (uint32_t d = 0; d < layout_.depth; ++d) {
-    if (sketch_.terms(d).empty()) continue;
-    const float scale = by_tweet ? tweet_scale : sketch_.row_scale(d);
-    const size_t ahead = sketch_.following(layout_, d);
-    if (table.has_signs()) sign_sums_.add(kernels_, table, sketch_.terms(d), ahead, scale, sum);
-    add_counted_rows(layout_.sketch_rows.table, sketch_.terms(d), ahead, scale, sum);
+  if (plan_.tables[layout_.sketch_rows.table].has_signs()) {
+    add_signs(tweet_scale, sum);
+  } else {
+    for (uint32_t d = 0; d < layout_.depth; ++d) {
+      if (sketch_.terms(d).empty()) continue;
+      add_counted_rows(layout_.sketch_rows.table, sketch_.terms(d), sketch_.following(layout_, d),
+                       by_tweet ? tweet_scale : sketch_.row_scale(d), sum);
+    }
   }
-  if (table.has_signs()) sign_sums_.end(kernels_, table, sum);
   sketch_read_ += rows_read_ - others_read;
   rows_read_ = others_read;
 }
 
-/// `tweet_scale` is 0 where each depth has a norm.
-void FirstLayer::begin_sign_sums(float tweet_scale) noexcept {
+/// Rows that begin with signs: depths of the same norm in one go, the largest scale first. `tweet_scale` is 0
+/// where each depth has a norm of its own.
+void FirstLayer::add_signs(float tweet_scale, float* sum) noexcept {
+  const RowTable& table = plan_.tables[layout_.sketch_rows.table];
   double scaled = 0;
   uint64_t counted = 0;
-  float smallest = tweet_scale != 0 ? tweet_scale : 1;
+  size_t depths = 0;
   for (uint32_t d = 0; d < layout_.depth; ++d) {
     if (sketch_.terms(d).empty()) continue;
     const float scale = tweet_scale != 0 ? tweet_scale : sketch_.row_scale(d);
     scaled += double{scale} * static_cast<double>(sketch_.total(d));
     counted += sketch_.total(d);
-    smallest = std::min(smallest, scale);
+    size_t at = depths++;
+    for (; at > 0 && scaled_depths_[at - 1].scale < scale; --at) scaled_depths_[at] = scaled_depths_[at - 1];
+    scaled_depths_[at] = {scale, d};
   }
-  sign_sums_.begin(plan_.tables[layout_.sketch_rows.table], scaled, counted, smallest, tweet_scale != 0);
+  if (depths == 0) return;
+  sign_sums_.begin(table, scaled, counted, scaled_depths_[depths - 1].scale, tweet_scale != 0);
+  kernels::CountTerm* end = sign_terms_;
+  for (size_t i = 0; i < depths; ++i)
+    end = std::ranges::copy(sketch_.terms(scaled_depths_[i].depth), end).out;
+  kernels::CountTerm* begin = sign_terms_;
+  for (size_t i = 0; i < depths;) {
+    const float scale = scaled_depths_[i].scale;
+    size_t count = 0;
+    for (; i < depths && scaled_depths_[i].scale == scale; ++i)
+      count += sketch_.terms(scaled_depths_[i].depth).size();
+    const size_t ahead = static_cast<size_t>(end - begin) - count;
+    sign_sums_.add(kernels_, table, {begin, count}, ahead, scale, sum);
+    add_counts(layout_.sketch_rows.table, {begin, count}, ahead, scale, sum);
+    begin += count;
+  }
+  sign_sums_.end(kernels_, table, sum);
 }
 
 void FirstLayer::add_token_mean(std::span<const uint32_t> tokens, float* sum) noexcept {

@@ -42,8 +42,13 @@ class FirstLayer {
   /// Tokens whose own rows are added in one call.
   static constexpr size_t kTokenTerms = 256;
 
+  struct ScaledDepth {
+    float scale;  // 1 / the norm
+    uint32_t depth;
+  };
+
   void add_sketch(std::span<const uint32_t> tokens, float* sum) noexcept;
-  void begin_sign_sums(float tweet_scale) noexcept;
+  void add_signs(float tweet_scale, float* sum) noexcept;
   void add_token_mean(std::span<const uint32_t> tokens, float* sum) noexcept;
   void add_token_rows(std::span<const uint32_t> tokens, float scale, float* sum) noexcept;
   /// Rows that count whole times, of any type.
@@ -72,6 +77,8 @@ class FirstLayer {
   uint64_t rows_read_ = 0;
   uint64_t sketch_read_ = 0;  // of the sketch's rows alone; rows_read_ has all others
   size_t table_terms_ = 0;    // capacity of each table's terms
+  size_t scaled_depths_offset_ = 0;
+  size_t sign_terms_offset_ = 0;
   size_t token_terms_offset_ = 0;
   size_t text_terms_offset_ = 0;
   size_t terms_offset_ = 0;
@@ -82,7 +89,9 @@ class FirstLayer {
   size_t reader_offset_ = 0;
   size_t mean_sums_offset_ = 0;
   size_t mean_offset_ = 0;
-  kernels::RowTerm* text_terms_ = nullptr;  // a depth's, tokens', or a mean's
+  ScaledDepth* scaled_depths_ = nullptr;      // [depth]: the longest scale first
+  kernels::CountTerm* sign_terms_ = nullptr;  // [depth x width], or none: the same depths' terms
+  kernels::RowTerm* text_terms_ = nullptr;    // a depth's, tokens', or a mean's
   kernels::CountTerm* token_terms_ = nullptr;
   kernels::RowTerm* terms_ = nullptr;      // [tables][table_terms_]
   size_t* counts_ = nullptr;               // [tables]: terms in use

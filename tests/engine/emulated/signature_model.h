@@ -41,8 +41,8 @@ inline constexpr SkeletonSignature kSkeletonSignatures[] = {
     {converter::Precision::int4, 1, 4, 0xDA89'45E3'C770'06D3},
     {converter::Precision::int4, 2, 4, 0x18C1'FE33'CC91'02B1},
     {converter::Precision::int4, 3, 4, 0xE717'E785'94E9'0A3C},
-    {converter::Precision::int4, 2, 1, 0x814E'1DF0'662F'8E95},
-    {converter::Precision::int4, 3, 1, 0x6DF8'E282'A60F'AF8D},
+    {converter::Precision::int4, 2, 1, 0x2BB0'C1A6'2A10'77F3},
+    {converter::Precision::int4, 3, 1, 0x5379'BEDC'D87A'1F8B},
 };
 
 inline std::string name_of(const SkeletonSignature& skeleton) {
