@@ -11,7 +11,7 @@ here=$(realpath "$(dirname "${BASH_SOURCE[0]}")")
 BUILD=$(realpath "${BUILD:-$here/../../build/release}")
 VENV=${KINGLET_PEERS_VENV:-$here/../../build/peers-venv}
 PRECISIONS=${PRECISIONS:-fp32 int8}
-CONVERT_OPTIONS=${CONVERT_OPTIONS:-} # for precisions other than fp32, such as rows to calibrate with
+CONVERT_OPTIONS=${CONVERT_OPTIONS:-} # for all but fp32, such as rows to calibrate with; fp32-calibrated is fp32 with them
 CPU=${CPU:-1}
 ROUNDS=${ROUNDS:-15}
 REPEAT=${REPEAT:-100000}
@@ -43,7 +43,7 @@ mapfile -t options < <(layout_options)
 peers=()
 for precision in $PRECISIONS; do
   more=()
-  [[ $precision == fp32 ]] || read -r -a more <<<"--precision $precision $CONVERT_OPTIONS"
+  [[ $precision == fp32 ]] || read -r -a more <<<"--precision ${precision%-calibrated} $CONVERT_OPTIONS"
   "$BUILD/kinglet" convert --weights "$net/weights.safetensors" --codebook "$codebook" \
     --languages "$net/languages.json" "${options[@]}" "${more[@]}" -o "$models/$precision.kinglet" >/dev/null
   peers+=(--model "kinglet $precision=$models/$precision.kinglet")
