@@ -100,7 +100,7 @@ void add_precision(Verb verb, converter::Precision& precision) {
     names.emplace_back(converter::kPrecisionNames[i], static_cast<converter::Precision>(i));
   verb.choice("--precision", precision, names,
               "What the model file's weights are stored as: fp32 (the default), bf16, fp16, int8, "
-              "mixed (int8 rows, bf16 hidden layers) or int4 (int8, with 4-bit rows of the sketch)")
+              "mixed (int8 rows, bf16 hidden layers) or int4 (int8, with rows of the sketch in 4 bits or 1)")
       .shown_as("fp32|bf16|fp16|int8|mixed|int4");
 }
 

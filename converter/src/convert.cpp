@@ -288,7 +288,8 @@ class Chooser {
   /// Of any but the sketch's.
   uint64_t row_bytes(fbs::ElementType type, uint64_t columns) const {
     const uint64_t narrow = narrow_columns(choices_.types, sources_.network.hidden(), choices_.layers);
-    return formats::bytes_of(type, columns) - (choices_.types.side_bits == 1 ? narrow / 2 : 0);
+    const bool narrowed = choices_.types.side_bits == 1 && type == fbs::ElementType::s8;
+    return formats::bytes_of(type, columns) - (narrowed ? narrow / 2 : 0);
   }
 
   ActiveRows count_active(const Frequent& frequent) const {

@@ -136,8 +136,12 @@ void FirstLayer::add_signs(float tweet_scale, float* sum) noexcept {
   for (size_t i = 0; i < depths;) {
     const float scale = scaled_depths_[i].scale;
     size_t count = 0;
-    for (; i < depths && scaled_depths_[i].scale == scale; ++i)
+    uint64_t together = 0;
+    for (; i < depths && scaled_depths_[i].scale == scale; ++i) {
+      together += sketch_.total(scaled_depths_[i].depth);
+      if (count != 0 && together > kernels::kMaximumCounts) break;
       count += sketch_.terms(scaled_depths_[i].depth).size();
+    }
     const size_t ahead = static_cast<size_t>(end - begin) - count;
     sign_sums_.add(kernels_, table, {begin, count}, ahead, scale, sum);
     add_counts(layout_.sketch_rows.table, {begin, count}, ahead, scale, sum);

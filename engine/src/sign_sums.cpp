@@ -38,7 +38,7 @@ void SignSums::add(const kernels::KernelTable& kernels, const RowTable& table,
   total_ += weight * counted(terms);
 }
 
-/// Counts of a depth sum up to 2^24 at most; each term's goes in as weights that 16 bits hold.
+/// Counts sum up to kMaximumCounts at most; where 16 bits do not hold them, each term's goes in as weights.
 void SignSums::add_apart(const kernels::KernelTable& kernels, const RowTable& table,
                          std::span<const kernels::CountTerm> terms, size_t ahead, float scale,
                          float* sum) noexcept {

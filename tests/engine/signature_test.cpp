@@ -2,6 +2,11 @@
 // Every compiler, build and instruction set must give it.
 #include "emulated/signature.h"
 
+#include <cstring>
+#include <optional>
+
+#include "kinglet/session.h"
+
 #include "emulated/signature_model.h"
 
 namespace {
@@ -53,5 +58,31 @@ TEST_CASE("the signature of a token mean is the same on every instruction set, c
     const uint64_t actual = kinglet::test::signature(kinglet::Model::open(path, {.isa = isa}));
     CHECK_MESSAGE(actual == kinglet::test::kMeanSignature, kinglet::kernels::isa_name(isa)
                                                                << ": " << std::hex << actual);
+  }
+}
+
+TEST_CASE("signs: tweets of 150, 40,000 and two million tokens have the same bits on every instruction set") {
+  const test::SkeletonSignature& skeleton = *(std::end(test::kSkeletonSignatures) - 1);
+  REQUIRE(skeleton.side_bits == 1);
+  const test::TempDir dir;
+  const std::filesystem::path path = test::write_signature_model(dir, skeleton);
+  for (const size_t tokens : {150, 40'000, 2'000'000}) {
+    CAPTURE(tokens);
+    std::optional<Scores> expected;
+    for (const auto isa : kernels::built_isas()) {
+      if (!kernels::supported(isa)) continue;
+      const Model model = Model::open(path, {.isa = isa});
+      Session session(model);
+      std::vector<uint32_t> text(tokens + 2);
+      for (size_t t = 0; t < text.size(); ++t)
+        text[t] = static_cast<uint32_t>(t % 7 == 0 ? 5 : t * t % 2'000);
+      const std::vector<double> numerics(model.numeric_count(), 3.0);
+      const std::vector<uint32_t> categories(model.category_count(), 0);
+      Scores scores;
+      REQUIRE(session.score({text, numerics, 1, categories}, scores) == Status::ok);
+      if (!expected) expected = scores;
+      CHECK_MESSAGE(std::memcmp(scores.logits.data(), expected->logits.data(), sizeof scores.logits) == 0,
+                    kernels::isa_name(isa));
+    }
   }
 }
