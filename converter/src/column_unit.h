@@ -8,6 +8,9 @@
 
 namespace kinglet::converter {
 
+/// Units of 4 bits.
+inline constexpr double kNibbleLimit = 7;
+
 /// `value` in units as a narrow integer: within +-limit, or, of one bit (limit 0), -1 or 1.
 inline double to_narrow(double value, double unit, double limit) {
   if (limit == 0) return value < 0 ? -1 : 1;

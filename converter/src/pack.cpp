@@ -7,13 +7,12 @@
 #include "kinglet/formats/error.h"
 #include "kinglet/kernels/kernels.h"
 
+#include "column_unit.h"
 #include "half.h"
 
 namespace kinglet::converter {
 
 namespace {
-
-constexpr double kNibbleLimit = 7;
 
 /// What one unit stands for: a float, since that is what the engine multiplies by; 1 where all values are 0.
 double unit_of(double largest, double limit, const std::string& tensor) {

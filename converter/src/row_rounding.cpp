@@ -14,7 +14,6 @@ namespace kinglet::converter {
 namespace {
 
 constexpr double kByteLimit = 127;
-constexpr double kNibbleLimit = 7;
 
 /// What a row that no request adds weighs in the choice of a unit.
 constexpr double kUnmet = 1e-3;

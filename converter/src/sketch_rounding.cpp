@@ -21,7 +21,7 @@ class Rounding {
   Rounding(std::span<const double> values, uint64_t columns, uint32_t bits, const SketchTokens& tokens)
       : values_(values),
         columns_(columns),
-        limit_(bits == 1 ? 0 : 7),
+        limit_(bits == 1 ? 0 : kNibbleLimit),
         tokens_(tokens),
         row_weights_(uint64_t{tokens.shape.depth} * tokens.shape.width),
         lacking_(tokens.weights.size()) {

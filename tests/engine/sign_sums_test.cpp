@@ -145,7 +145,7 @@ TEST_CASE("signs' sums of depths with norms of their own are off by half a weigh
       const double error = fixture.error(depths, false);
       CAPTURE(terms);
       CHECK(error <= counted(depths) * unit / 2 * 1.01);
-      if (most == 1) CHECK(error < 1e-3);  // all depths' norms are the same
+      if (most == 1) CHECK(error < 1e-3);    // all depths' norms are the same
       CHECK(error < 0.1 * std::sqrt(20.0));  // of 512 outputs; a depth adds about 1 to each
     }
   }

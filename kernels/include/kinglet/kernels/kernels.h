@@ -157,8 +157,8 @@ struct KernelTable {
   void (*count_signs)(const uint8_t* rows, size_t stride, size_t width, const CountTerm* terms, size_t count,
                       size_t ahead, int32_t weight, int16_t* counts);
 
-  /// What counted signs add up to, for any width; `counts` is aligned as floats are, and `total` is the sum of
-  /// weights times counts of all rows counted:
+  /// What counted signs add up to, for any width; `counts` is aligned as floats are, and `total` is the sum
+  /// of weights times counts of all rows counted:
   ///   sum[o] = fma(scale * output_scale[o], float(2 * counts[o] - total), sum[o])
   void (*add_signs)(const int16_t* counts, size_t width, int32_t total, float scale,
                     const float* output_scale, float* sum);
