@@ -20,9 +20,13 @@ struct Arguments {
 };
 
 std::string packing_text(const fbs::Tensor& tensor) {
-  if (tensor.packing() == fbs::Packing::bundles) return fmt::format("bundles of {} rows", tensor.panel());
-  if (tensor.packing() == fbs::Packing::split)
-    return fmt::format("rows, {} columns of 4 bits first", tensor.panel());
+  const std::string first = tensor.narrow() == 0
+                                ? ""
+                                : fmt::format(", {} of {} bit{}", tensor.narrow(), tensor.narrow_bits(),
+                                              tensor.narrow_bits() == 1 ? "" : "s");
+  if (tensor.packing() == fbs::Packing::bundles)
+    return fmt::format("bundles of {} rows{}", tensor.panel(), first);
+  if (tensor.packing() == fbs::Packing::split) return "rows" + first;
   if (tensor.packing() != fbs::Packing::rows)
     return fmt::format("{} of {}", fbs::EnumNamePacking(tensor.packing()), tensor.panel());
   const uint64_t columns = tensor.shape()->Get(tensor.shape()->size() - 1);
@@ -155,11 +159,11 @@ void print_text(const formats::ModelFile& file) {
              header.languages()->size(), header.self_tests()->size());
   fmt::print("plan {}\n", header.plan()->name()->str());
   print_steps(*header.plan());
-  fmt::print("tensors\n  {:<20} {:<4} {:<16} {:<22} {:>12} {:>12}  {}\n", "name", "type", "shape", "packing",
+  fmt::print("tensors\n  {:<20} {:<4} {:<16} {:<35} {:>12} {:>12}  {}\n", "name", "type", "shape", "packing",
              "offset", "bytes", "xxh3-128");
   for (const fbs::Tensor* tensor : *header.tensors()) {
     const std::vector<uint64_t> shape(tensor->shape()->begin(), tensor->shape()->end());
-    fmt::print("  {:<20} {:<4} {:<16} {:<22} {:>12} {:>12}  {}\n", tensor->name()->str(), type_text(*tensor),
+    fmt::print("  {:<20} {:<4} {:<16} {:<35} {:>12} {:>12}  {}\n", tensor->name()->str(), type_text(*tensor),
                fmt::format("{}", shape), packing_text(*tensor), tensor->offset(), tensor->length(),
                formats::to_hex({tensor->checksum_low(), tensor->checksum_high()}));
   }

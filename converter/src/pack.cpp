@@ -130,13 +130,15 @@ TensorPack::IntegerRows<Integer> TensorPack::round_rows(const std::string& name,
   std::vector<double> largest(columns);
   for (size_t i = 0; i < values.size(); ++i)
     largest[i % columns] = std::max(largest[i % columns], std::fabs(values[i]));
-  const auto limit = [narrow](uint64_t c) {
-    return c < narrow ? kNibbleLimit : double{std::numeric_limits<Integer>::max()};
-  };
-  IntegerRows<Integer> rows{std::vector<Integer>(values.size()), std::vector<double>(columns)};
-  for (uint64_t c = 0; c < columns; ++c) rows.scale[c] = unit_of(largest[c], limit(c), name);
-  for (size_t i = 0; i < values.size(); ++i)
-    rows.units[i] = static_cast<Integer>(to_units(values[i], rows.scale[i % columns], limit(i % columns)));
+  std::vector<double> limits(columns, double{std::numeric_limits<Integer>::max()});
+  std::fill_n(limits.begin(), narrow, kNibbleLimit);
+  IntegerRows<Integer> rows{{}, {}};
+  for (uint64_t c = 0; c < columns; ++c) rows.scale.push_back(unit_of(largest[c], limits[c], name));
+  rows.units.reserve(values.size());
+  for (auto left = values; !left.empty(); left = left.subspan(columns)) {
+    for (uint64_t c = 0; c < columns; ++c)
+      rows.units.push_back(static_cast<Integer>(to_units(left[c], rows.scale[c], limits[c])));
+  }
   return rows;
 }
 

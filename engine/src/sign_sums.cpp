@@ -1,6 +1,7 @@
 #include "sign_sums.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace kinglet {
 
@@ -32,7 +33,7 @@ void SignSums::add(const kernels::KernelTable& kernels, const RowTable& table,
                    std::span<const kernels::CountTerm> terms, size_t ahead, float scale,
                    float* sum) noexcept {
   if (unit_ == 0) return add_apart(kernels, table, terms, ahead, scale, sum);
-  const auto weight = static_cast<int32_t>(scale / unit_ + 0.5F);
+  const auto weight = static_cast<int32_t>(std::lround(scale / unit_));
   kernels.count_signs(static_cast<const uint8_t*>(table.rows), table.row_bytes(), table.narrow, terms.data(),
                       terms.size(), ahead, weight, counts_);
   total_ += weight * counted(terms);

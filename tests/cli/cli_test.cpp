@@ -261,6 +261,10 @@ TEST_CASE("convert tells what a precision costs on the calibration rows") {
       CHECK(text.out.find(part) != std::string::npos);
     }
     CHECK(invoke({"verify", inputs.path("narrow")}).exit_code == kOk);
+    if (precision != "int4") continue;
+    CHECK(text.out.find("side bits of the sketch   4") != std::string::npos);
+    const std::string inspected = invoke({"inspect", inputs.path("narrow")}).out;
+    CHECK(inspected.find("of 4 bits") != std::string::npos);
   }
 }
 
