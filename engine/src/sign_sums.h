@@ -21,7 +21,7 @@ class SignSums {
   /// What each depth is weighed by is known before: the sum of scale * count over all terms of all depths,
   /// that of count, and the smallest scale of a depth. With one norm for all, `same`.
   void begin(const RowTable& table, double scaled, uint64_t counted, float smallest, bool same) noexcept;
-  /// A depth's terms, `scale` times; `ahead` terms of the next one follow behind.
+  /// The terms of depths of one norm, `scale` times; `ahead` terms of the next ones follow behind.
   void add(const kernels::KernelTable& kernels, const RowTable& table,
            std::span<const kernels::CountTerm> terms, size_t ahead, float scale, float* sum) noexcept;
   /// Adds to sum[table.narrow] what has not been yet.
