@@ -8,7 +8,7 @@
 
 namespace kinglet::converter {
 
-/// Units of 4 bits.
+/// The largest whole number of units that the converter writes in 4 bits.
 inline constexpr double kNibbleLimit = 7;
 
 /// `value` in units as a narrow integer: within +-limit, or, of one bit (limit 0), -1 or 1.
